@@ -1,0 +1,252 @@
+"""What crosses a process border: requests, reports and results, frozen and closed.
+
+Speech is a plain union, not a discriminated one, because Prefect's form turns a plain union
+into tabs and a discriminated one into a raw JSON editor.
+"""
+
+from enum import StrEnum
+from fractions import Fraction
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
+
+MAX_IMAGE_BYTES = 10 * 1024 * 1024
+MAX_AUDIO_BYTES = 50 * 1024 * 1024
+MAX_SPEECH_S = 30 * 60.0
+MAX_SCRIPT_CHARS = 40_000
+MIN_FACE_PX = 120
+MAX_FACE_TURN_DEG = 45.0
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+HexColour = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
+
+
+class Contract(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+# ---------------------------------------------------------------------------------------- request
+
+
+class PortraitSource(Contract):
+    """The picture that is to speak."""
+
+    image: Text = Field(description="Path of a JPEG, PNG, WebP or HEIC picture, at most 10 MB.")
+    face_index: int | None = Field(
+        default=None, ge=0, description="Which face speaks, largest first. Empty: the largest."
+    )
+
+
+class RecordedSpeech(Contract):
+    """Speak with this recording."""
+
+    audio: Text = Field(description="Path of a recording, at most 50 MB and 30 minutes.")
+    transcript: str | None = Field(
+        default=None,
+        max_length=MAX_SCRIPT_CHARS,
+        description="What is said, if known: lips and captions become exact.",
+    )
+    language: str = Field(default="en-us", description="Language of the transcript.")
+    normalise_loudness: bool = Field(default=False, description="Bring it to -16 LUFS.")
+
+
+class ScriptSpeech(Contract):
+    """Speak this text."""
+
+    script: Text = Field(max_length=MAX_SCRIPT_CHARS, description="The words to say.")
+    voice: str = Field(default="en-us", description="A name from `avatar voices`.")
+    rate: float = Field(default=1.0, ge=0.5, le=2.0, description="Speaking rate, 1 = normal.")
+    pitch: float = Field(default=1.0, ge=0.5, le=1.5, description="Pitch, 1 = the voice's own.")
+
+
+class TopicSpeech(Contract):
+    """Write a script on this topic, then speak it."""
+
+    topic: Text = Field(max_length=2_000, description="What the video is about.")
+    duration_s: float = Field(default=30.0, ge=5, le=600, description="Length aimed at, seconds.")
+    language: str = Field(default="English", description="Language to write in.")
+    tone: str = Field(default="friendly", description="Tone to write in.")
+    voice: str = Field(default="en-us", description="A name from `avatar voices`.")
+
+
+Speech = RecordedSpeech | ScriptSpeech | TopicSpeech
+
+
+class Aspect(StrEnum):
+    SQUARE = "1:1"
+    PORTRAIT = "9:16"
+    LANDSCAPE = "16:9"
+
+
+class FrameRate(StrEnum):
+    FILM = "24"
+    PAL = "25"
+    WEB = "30"
+    NTSC = "29.97"
+
+    @property
+    def rational(self) -> Fraction:
+        """Frames a second, exact: NTSC is 30000/1001."""
+        return Fraction(30_000, 1001) if self is FrameRate.NTSC else Fraction(int(self.value))
+
+
+class Captions(StrEnum):
+    NONE = "none"
+    SIDECAR = "sidecar"
+    BURNED = "burned"
+
+
+class BackgroundKind(StrEnum):
+    ORIGINAL = "original"
+    BLUR = "blur"
+    COLOUR = "colour"
+    PICTURE = "picture"
+    TRANSPARENT = "transparent"
+
+
+class Background(Contract):
+    kind: BackgroundKind = BackgroundKind.ORIGINAL
+    colour: HexColour | None = Field(default=None, description="For kind colour: #rrggbb.")
+    picture: str | None = Field(default=None, description="For kind picture: a path.")
+
+    @model_validator(mode="after")
+    def _kind_has_its_value(self) -> Self:
+        for kind, value in (("colour", self.colour), ("picture", self.picture)):
+            if (self.kind == kind) != (value is not None):
+                raise ValueError(
+                    f"background.{kind} goes with background.kind={kind!r}, and only with it"
+                )
+        return self
+
+
+class Look(Contract):
+    """How the video looks."""
+
+    resolution: Literal[256, 512, 720, 1080] = Field(default=512, description="Short side, pixels.")
+    aspect: Aspect = Aspect.SQUARE
+    fps: FrameRate = FrameRate.PAL
+    background: Background = Background()
+    captions: Captions = Captions.SIDECAR
+    head_motion: float = Field(default=1.0, ge=0, le=1.5, description="0 still, 1 natural.")
+    expressiveness: float = Field(default=1.0, ge=0.5, le=1.5, description="Mouth and brows.")
+    seed: int = Field(default=0, ge=0, lt=2**31, description="Same seed, same motion.")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels, both even."""
+        long = round(self.resolution * 16 / 9 / 2) * 2
+        sizes = {
+            Aspect.SQUARE: (self.resolution, self.resolution),
+            Aspect.PORTRAIT: (self.resolution, long),
+            Aspect.LANDSCAPE: (long, self.resolution),
+        }
+        return sizes[self.aspect]
+
+
+class Delivery(Contract):
+    """Where the video goes."""
+
+    output: str | None = Field(
+        default=None, description="File to write (.mp4, or .webm if transparent). Empty: the store."
+    )
+    contact_sheet: bool = Field(default=True, description="Also a PNG of sample frames.")
+
+
+class VideoRequest(Contract):
+    portrait: PortraitSource
+    speech: Speech
+    look: Look = Look()
+    renderer: str = Field(default="auto", description="auto, or the name of a renderer.")
+    delivery: Delivery = Delivery()
+
+    @field_validator("renderer")
+    @classmethod
+    def _renderer_is_a_name(cls, value: str) -> str:
+        if not value.replace("-", "").replace("_", "").isalnum():
+            raise ValueError(f"renderer {value!r} is no name: use auto or mesh")
+        return value
+
+
+# ------------------------------------------------------------------------------- preflight reports
+
+
+class FaceReport(Contract):
+    """One face; pixels of the upright picture, angles in degrees, openings relative to eye distance."""
+
+    index: int
+    box: tuple[float, float, float, float]  # left, top, right, bottom: hair to chin
+    confidence: float
+    height_px: float
+    yaw_deg: float
+    pitch_deg: float
+    roll_deg: float
+    sharpness: float
+    eyes: Literal["open", "half", "closed"]
+    mouth: Literal["closed", "open", "smiling with teeth"]
+    warnings: tuple[str, ...] = ()
+
+
+class PortraitReport(Contract):
+    width: int
+    height: int
+    faces: tuple[FaceReport, ...]
+    chosen: int
+    warnings: tuple[str, ...] = ()
+
+
+class RecordingReport(Contract):
+    duration_s: float
+    sample_rate_hz: int
+    channels: int
+    loudness_lufs: float | None
+    peak_dbfs: float
+    warnings: tuple[str, ...] = ()
+
+
+# ----------------------------------------------------------------------------------------- results
+
+
+class Check(Contract):
+    """One measured property of the finished video, against its bar."""
+
+    name: str
+    value: float
+    bar: str
+    passed: bool
+    detail: str = ""
+
+
+class QualityReport(Contract):
+    checks: tuple[Check, ...]
+
+    @property
+    def passed(self) -> bool:
+        return all(check.passed for check in self.checks)
+
+    def failures(self) -> tuple[Check, ...]:
+        return tuple(check for check in self.checks if not check.passed)
+
+
+class VideoResult(Contract):
+    video: str
+    captions_srt: str | None
+    captions_vtt: str | None
+    thumbnail: str
+    contact_sheet: str | None
+    manifest: str
+    width: int
+    height: int
+    fps: FrameRate
+    frames: int
+    duration_s: float
+    renderer: str
+    quality: QualityReport
+    warnings: tuple[str, ...] = ()
+    timings_s: dict[str, float] = {}

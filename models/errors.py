@@ -1,0 +1,223 @@
+"""Everything that can go wrong, as one tree.
+
+AvatarError
+├── InputError                     the caller can mend it; a retry cannot
+│   ├── InvalidRequest             invalid_request
+│   ├── PortraitError
+│   │   ├── UnreadableImage        image_unreadable
+│   │   ├── UnsupportedImage       image_unsupported
+│   │   ├── ImageTooLarge          image_too_large
+│   │   ├── NoFaceFound            face_not_found
+│   │   ├── FaceTooSmall           face_too_small
+│   │   ├── FaceTurned             face_turned
+│   │   ├── FaceBlurred            face_blurred
+│   │   ├── NotAHuman              face_not_human
+│   │   └── FaceIndexOutOfRange    face_index_out_of_range
+│   ├── AudioError
+│   │   ├── UnreadableAudio        audio_unreadable
+│   │   ├── NoAudioTrack           audio_no_track
+│   │   ├── EmptyAudio             audio_empty
+│   │   ├── SilentAudio            audio_silent
+│   │   ├── ClippedAudio           audio_clipped
+│   │   ├── InvalidSamples         audio_invalid_samples
+│   │   ├── AudioTooLong           audio_too_long
+│   │   └── AudioTooLarge          audio_too_large
+│   ├── ScriptError
+│   │   ├── EmptyScript            script_empty
+│   │   ├── ScriptTooLong          script_too_long
+│   │   └── UnknownVoice           voice_unknown
+│   └── OutputError
+│       ├── OutputNotWritable      output_not_writable
+│       └── DiskFull               disk_full
+├── SetupError                     the operator can mend it
+│   ├── MissingModels              models_missing
+│   ├── MissingKey                 key_missing
+│   └── MissingDependency          dependency_missing
+├── ServiceError                   another system failed us
+│   ├── ServiceUnavailable         service_unavailable   (a retry can help)
+│   ├── RateLimited                service_rate_limited  (a retry can help, after retry_after_s)
+│   └── ServiceRefused             service_refused
+├── RenderError                    we failed
+│   ├── SpeechFailed               speech_failed         (a retry can help)
+│   └── EncodeFailed               encode_failed         (a retry can help)
+└── BelowTheBar                    quality_below_bar
+"""
+
+from typing import ClassVar
+
+
+class AvatarError(Exception):
+    """Its text names the value and the remedy; `code` is stable and may be programmed against."""
+
+    code: ClassVar[str] = "error"
+    retryable: ClassVar[bool] = False
+
+
+class InputError(AvatarError):
+    code = "invalid_input"
+
+
+class InvalidRequest(InputError):
+    code = "invalid_request"
+
+
+class PortraitError(InputError):
+    code = "portrait_invalid"
+
+
+class UnreadableImage(PortraitError):
+    code = "image_unreadable"
+
+
+class UnsupportedImage(PortraitError):
+    code = "image_unsupported"
+
+
+class ImageTooLarge(PortraitError):
+    code = "image_too_large"
+
+
+class NoFaceFound(PortraitError):
+    code = "face_not_found"
+
+
+class FaceTooSmall(PortraitError):
+    code = "face_too_small"
+
+
+class FaceTurned(PortraitError):
+    code = "face_turned"
+
+
+class FaceBlurred(PortraitError):
+    code = "face_blurred"
+
+
+class NotAHuman(PortraitError):
+    code = "face_not_human"
+
+
+class FaceIndexOutOfRange(PortraitError):
+    code = "face_index_out_of_range"
+
+
+class AudioError(InputError):
+    code = "audio_invalid"
+
+
+class UnreadableAudio(AudioError):
+    code = "audio_unreadable"
+
+
+class NoAudioTrack(AudioError):
+    code = "audio_no_track"
+
+
+class EmptyAudio(AudioError):
+    code = "audio_empty"
+
+
+class SilentAudio(AudioError):
+    code = "audio_silent"
+
+
+class ClippedAudio(AudioError):
+    code = "audio_clipped"
+
+
+class InvalidSamples(AudioError):
+    code = "audio_invalid_samples"
+
+
+class AudioTooLong(AudioError):
+    code = "audio_too_long"
+
+
+class AudioTooLarge(AudioError):
+    code = "audio_too_large"
+
+
+class ScriptError(InputError):
+    code = "script_invalid"
+
+
+class EmptyScript(ScriptError):
+    code = "script_empty"
+
+
+class ScriptTooLong(ScriptError):
+    code = "script_too_long"
+
+
+class UnknownVoice(ScriptError):
+    code = "voice_unknown"
+
+
+class OutputError(InputError):
+    code = "output_invalid"
+
+
+class OutputNotWritable(OutputError):
+    code = "output_not_writable"
+
+
+class DiskFull(OutputError):
+    code = "disk_full"
+
+
+class SetupError(AvatarError):
+    code = "setup"
+
+
+class MissingModels(SetupError):
+    code = "models_missing"
+
+
+class MissingKey(SetupError):
+    code = "key_missing"
+
+
+class MissingDependency(SetupError):
+    code = "dependency_missing"
+
+
+class ServiceError(AvatarError):
+    code = "service"
+
+
+class ServiceUnavailable(ServiceError):
+    code = "service_unavailable"
+    retryable = True
+
+
+class RateLimited(ServiceError):
+    code = "service_rate_limited"
+    retryable = True
+
+    def __init__(self, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class ServiceRefused(ServiceError):
+    code = "service_refused"
+
+
+class RenderError(AvatarError):
+    code = "render"
+
+
+class SpeechFailed(RenderError):
+    code = "speech_failed"
+    retryable = True
+
+
+class EncodeFailed(RenderError):
+    code = "encode_failed"
+    retryable = True
+
+
+class BelowTheBar(AvatarError):
+    """The quality gate refused the finished video."""
+
+    code = "quality_below_bar"

@@ -1,0 +1,33 @@
+"""The controls that move a face, as curves over absolute time.
+
+Lengths are in units of S, the distance between the outer eye corners (landmarks 33 and 263).
+"""
+
+from dataclasses import dataclass
+
+from models.arrays import F32
+
+MOUTH_RATE_HZ = 100
+MOUTH_CHANNELS = ("gap", "jaw", "wide", "pucker", "ulift", "ff", "press", "tongue", "closure")
+
+
+@dataclass(frozen=True)
+class MouthTrack:
+    """Mouth controls at 100 Hz; row k is time (k + 0.5) / 100 s."""
+
+    values: F32  # (T, 9), columns as MOUTH_CHANNELS
+    energy_db: F32  # (T,) loudness relative to the utterance's speech level, dB, -60..20
+
+
+@dataclass(frozen=True)
+class MotionTrack:
+    """Everything a renderer needs, one row a frame; row i is time (i + 0.5) / fps."""
+
+    mouth: F32  # (F, 9), columns as MOUTH_CHANNELS
+    blink: F32  # (F,) 0 as in the photo .. 1 closed
+    gaze: F32  # (F, 2) iris shift right and down, units of S
+    brow: F32  # (F,) raise, units of S
+    head: F32  # (F, 5) tx, ty (units of S), roll, yaw, pitch (radians)
+
+    def __len__(self) -> int:
+        return len(self.mouth)

@@ -1,0 +1,43 @@
+"""What every renderer is: a card that describes it, `prepare` once a portrait, `render` often."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from models.arrays import U8
+from models.motion.tracks import MotionTrack
+from models.portrait.face import Face, Picture
+
+
+@dataclass(frozen=True)
+class Card:
+    name: str
+    version: str  # part of every cache key: a new version renders anew
+    licence: str
+    commercial_use: bool
+
+
+@dataclass(frozen=True)
+class Span:
+    """Frames first..stop-1 of a video."""
+
+    first: int
+    stop: int
+
+
+class Prepared(Protocol):
+    """A portrait made ready by a renderer, for one frame size."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels."""
+
+
+class Renderer(Protocol):
+    card: Card
+
+    def prepare(self, picture: Picture, face: Face, size: tuple[int, int]) -> P:
+        """The expensive part, once a portrait."""
+
+    def render(self, prepared: P, motion: MotionTrack, span: Span) -> Iterator[U8]:
+        """Batches (B, H, W, 3) RGB (4 channels with alpha) of the span, the same whatever the batch."""
