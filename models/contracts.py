@@ -178,7 +178,7 @@ class VideoRequest(Contract):
 
 
 class FaceReport(Contract):
-    """One face; pixels of the upright picture, angles in degrees, openings relative to eye distance."""
+    """One face, in pixels of the upright picture and degrees."""
 
     index: int
     box: tuple[float, float, float, float]  # left, top, right, bottom: hair to chin

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from models.arrays import U8
 from models.motion.tracks import MotionTrack
@@ -33,11 +33,14 @@ class Prepared(Protocol):
         """(width, height) in pixels."""
 
 
-class Renderer(Protocol):
+P = TypeVar("P", bound=Prepared)
+
+
+class Renderer(Protocol[P]):
     card: Card
 
     def prepare(self, picture: Picture, face: Face, size: tuple[int, int]) -> P:
         """The expensive part, once a portrait."""
 
     def render(self, prepared: P, motion: MotionTrack, span: Span) -> Iterator[U8]:
-        """Batches (B, H, W, 3) RGB (4 channels with alpha) of the span, the same whatever the batch."""
+        """Batches (B, H, W, 3) RGB, or RGBA, of the span; the same whatever the batch size."""

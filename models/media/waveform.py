@@ -20,7 +20,7 @@ class Waveform:
 
 @dataclass(frozen=True)
 class Recording:
-    """A mono 16-bit WAV on disk, checked and ready to be encoded; long audio never sits in memory."""
+    """A mono 16-bit WAV on disk, checked; long audio never sits in memory."""
 
     path: Path
     sample_rate_hz: int

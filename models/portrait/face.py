@@ -32,7 +32,7 @@ class Face:
 
     @property
     def box(self) -> tuple[float, float, float, float]:
-        """(left, top, right, bottom) from hair to chin: the mesh ends below the hair, so a quarter is added on top."""
+        """(left, top, right, bottom) from hair to chin: the mesh ends a quarter below the hair."""
         left, top = self.landmarks[:, :2].min(axis=0)
         right, bottom = self.landmarks[:, :2].max(axis=0)
         return float(left), float(top - 0.25 * (bottom - top)), float(right), float(bottom)
