@@ -1,0 +1,59 @@
+# Everything is set up by the target that needs it, and quick the second time.
+PYTHON ?= python3
+# The torch build is chosen per device, so it is not locked: TORCH=... and pip's own settings say which.
+TORCH ?= torch==2.13.0
+SCRIPT ?= demo/script.txt
+
+BIN := .venv/bin
+READY := .venv/.ready
+MODELS := .venv/.models
+
+.PHONY: setup demo test check bench bench-portraits lock clean
+
+setup: $(READY) $(MODELS)
+
+$(READY): requirements/lock.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --require-hashes --requirement requirements/lock.txt
+	$(BIN)/pip install --quiet $(TORCH)
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+$(MODELS): $(READY) models/assets.py
+	$(BIN)/python -m models.assets
+	touch $@
+
+demo: setup
+	mkdir -p out
+	$(BIN)/python -c 'from skimage import data, io; io.imsave("out/astronaut.png", data.astronaut())'
+	$(BIN)/avatar render out/astronaut.png --script @$(SCRIPT) --output out/demo.mp4
+
+test: setup
+	$(BIN)/pytest --numprocesses 2
+
+check: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup
+	$(BIN)/python -m tests.perf.bench_video
+	$(BIN)/python -m tests.perf.bench_cold
+	$(BIN)/python -m tests.perf.bench_memory
+	$(if $(SPEECH),$(BIN)/python -m tests.perf.bench_speech $(SPEECH))
+
+# PORTRAITS=a folder of pictures; the astronaut is always among them.
+bench-portraits: setup
+	$(BIN)/python -m tests.perf.bench_portraits $(PORTRAITS)
+
+lock:
+	$(BIN)/pip install --quiet pip-tools
+	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
+		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+		--extra render --extra demo --extra dev --output-file requirements/lock.txt \
+		pyproject.toml requirements/torch-needs.in requirements/build.in
+
+clean:
+	rm -rf .venv .cache out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
