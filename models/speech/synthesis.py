@@ -1,0 +1,201 @@
+"""Text to speech behind one interface; the embedded engine is espeak-ng."""
+
+import errno
+import wave
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from models.arrays import F32
+from models.errors import DiskFull, EmptyScript, OutputNotWritable, SpeechFailed
+from models.media.waveform import Phoneme, Recording, SpokenAudio, Word
+from models.speech.espeak import EspeakProcess, Utterance
+from models.speech.loudness import gain_for, limited
+from models.speech.phonemes import timed_phonemes, timed_words
+from models.speech.sentences import Sentence, sentences, spoken_text
+from models.speech.voices import Voice, VoiceBook, voice_book
+
+NORMAL_RATE_WPM = 165
+NORMAL_PITCH, PITCH_RANGE = 50, 55
+LEAD_IN_S = 0.2
+TAIL_S = 0.05  # of the engine's own decay kept after a sentence
+LOUDNESS_PROBE_S = 20.0
+SAMPLE_RATE_HZ = 22_050
+
+
+class Synthesiser(Protocol):
+    def speak(self, text: str, voice: str, rate: float, pitch: float, out: Path) -> SpokenAudio:
+        """Writes a mono 16-bit WAV. Rate and pitch are factors, 1 the voice's own."""
+
+
+class EspeakSynthesiser:
+    """espeak-ng: offline, 100+ languages, phonemes and words known to the sample."""
+
+    def __init__(self, process: EspeakProcess | None = None) -> None:
+        self._process = process or EspeakProcess()
+
+    @property
+    def book(self) -> VoiceBook:
+        return voice_book(self._process)
+
+    def voices(self) -> tuple[Voice, ...]:
+        return self.book.voices
+
+    def speak(self, text: str, voice: str, rate: float, pitch: float, out: Path) -> SpokenAudio:
+        """Raises EmptyScript, ScriptTooLong, UnknownVoice, SpeechFailed or an OutputError."""
+        script = sentences(text)
+        found, engine_voice = self.book.find(voice)
+
+        def say(sentence: Sentence) -> Utterance:
+            return self._say(sentence.text, engine_voice, rate, pitch)
+
+        timeline = _Timeline()
+        samples = _written(out, timeline.clips(script, say))
+        if not any(phoneme.ipa for phoneme in timeline.phonemes):
+            out.unlink()
+            raise EmptyScript(
+                f"voice {voice!r} can say nothing of the script: choose a voice of its language"
+            )
+        return SpokenAudio(
+            recording=Recording(out, SAMPLE_RATE_HZ, samples),
+            phonemes=tuple(timeline.phonemes),
+            words=tuple(timeline.words),
+            text=text,
+            language=found.language,
+        )
+
+    def say(self, text: str, voice: str, rate: float = 1.0, pitch: float = 1.0) -> Utterance:
+        """One short text as the engine speaks it, for alignment and measuring."""
+        return self._say(text, self.book.find(voice)[1], rate, pitch)
+
+    def _say(self, text: str, engine_voice: str, rate: float, pitch: float) -> Utterance:
+        utterance = self._process.speak(
+            spoken_text(text),
+            engine_voice,
+            rate_wpm=round(NORMAL_RATE_WPM * rate),
+            pitch=_engine_pitch(pitch),
+            pitch_range=PITCH_RANGE,
+        )
+        if utterance.sample_rate_hz != SAMPLE_RATE_HZ:
+            raise SpeechFailed(
+                f"voice {engine_voice!r} speaks at {utterance.sample_rate_hz} Hz, "
+                f"not {SAMPLE_RATE_HZ}: choose another voice"
+            )
+        return utterance
+
+
+class _Timeline:
+    """Sentences one after another: their sound streams out, their phonemes and words stay."""
+
+    def __init__(self) -> None:
+        self.phonemes: list[Phoneme] = []
+        self.words: list[Word] = []
+
+    def clips(self, script: list[Sentence], say: Callable[[Sentence], Utterance]) -> Iterator[F32]:
+        """Blocks of samples, -1..1, as loud as the engine made them."""
+        yield np.zeros(round(LEAD_IN_S * SAMPLE_RATE_HZ), np.float32)
+        self._pause(0, round(LEAD_IN_S * SAMPLE_RATE_HZ))
+        position = round(LEAD_IN_S * SAMPLE_RATE_HZ)
+        for sentence in script:
+            clip = self._place(sentence, say(sentence), position)
+            position += len(clip)
+            yield clip
+
+    def _place(self, sentence: Sentence, utterance: Utterance, position: int) -> F32:
+        samples: F32 = np.frombuffer(utterance.pcm, "<i2").astype(np.float32) / np.float32(32768)
+        end = _end_of_speech(utterance, len(samples))
+        heard = [(position + start, ipa) for start, ipa in utterance.phonemes if start < end]
+        if heard and self.phonemes:
+            heard.insert(0, (self._last_pause(), ""))
+        phonemes = timed_phonemes(heard, position + end, SAMPLE_RATE_HZ)
+        self.phonemes += phonemes
+        words = [(position + start, character) for start, character in utterance.words]
+        self.words += timed_words(sentence.text, words, phonemes, SAMPLE_RATE_HZ)
+        length = end + round(sentence.pause_s * SAMPLE_RATE_HZ)
+        self._pause(position + end, position + length)
+        return _with_pause(samples, end, length)
+
+    def _pause(self, start: int, stop: int) -> None:
+        if stop > start:
+            self.phonemes.append(Phoneme("", start / SAMPLE_RATE_HZ, stop / SAMPLE_RATE_HZ))
+
+    def _last_pause(self) -> int:
+        """Takes the open pause back, so that a stop after it can claim its end."""
+        if self.phonemes[-1].ipa:
+            return round(self.phonemes[-1].end_s * SAMPLE_RATE_HZ)
+        return round(self.phonemes.pop().start_s * SAMPLE_RATE_HZ)
+
+
+def _engine_pitch(factor: float) -> int:
+    """The library's table is an octave over 50 steps either side of the voice's own pitch."""
+    return int(np.clip(round(NORMAL_PITCH + 50 * np.log2(factor)), 0, 99))
+
+
+def _end_of_speech(utterance: Utterance, samples: int) -> int:
+    """Where the engine's trailing pause begins."""
+    end = samples
+    for start, ipa in reversed(utterance.phonemes):
+        if ipa:
+            break
+        end = start
+    return min(end, samples)
+
+
+def _with_pause(samples: F32, end: int, length: int) -> F32:
+    """Speech up to `end`, its decay faded out, silence up to `length`."""
+    clip = np.zeros(length, np.float32)
+    clip[:end] = samples[:end]
+    tail = samples[end : min(end + round(TAIL_S * SAMPLE_RATE_HZ), length)]
+    clip[end : end + len(tail)] = tail * np.linspace(1, 0, len(tail), dtype=np.float32)
+    return clip
+
+
+def _written(out: Path, clips: Iterator[F32]) -> int:
+    """Streams the clips to a WAV at a pleasant loudness; no part of it stays on failure."""
+    try:
+        wav = _open_wav(out)
+    except OSError as error:
+        raise _output_error(out, error) from error
+    try:
+        with closing(wav):
+            samples = 0
+            for clip in _levelled(clips):
+                wav.writeframesraw((limited(clip) * 32767).round().astype("<i2").tobytes())
+                samples += len(clip)
+        return samples
+    except BaseException as error:
+        out.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise _output_error(out, error) from error
+        raise
+
+
+def _open_wav(out: Path) -> wave.Wave_write:
+    wav = wave.open(str(out), "wb")  # noqa: SIM115 - its user closes it
+    wav.setnchannels(1)
+    wav.setsampwidth(2)
+    wav.setframerate(SAMPLE_RATE_HZ)
+    return wav
+
+
+def _levelled(clips: Iterator[F32]) -> Iterator[F32]:
+    """One gain for the whole recording, found on its first seconds: memory stays bounded."""
+    probe: list[F32] = []
+    for clip in clips:
+        probe.append(clip)
+        if sum(map(len, probe)) >= LOUDNESS_PROBE_S * SAMPLE_RATE_HZ:
+            break
+    gain = gain_for(np.concatenate(probe), SAMPLE_RATE_HZ)
+    for clip in probe:
+        yield clip * gain
+    for clip in clips:
+        yield clip * gain
+
+
+def _output_error(out: Path, error: OSError) -> OutputNotWritable | DiskFull:
+    if error.errno == errno.ENOSPC:
+        return DiskFull(f"no space left to write {out}: free some and try again")
+    return OutputNotWritable(f"cannot write {out} ({error.strerror}): choose another folder")
