@@ -106,9 +106,9 @@ def _rows(piece: F32) -> tuple[F32, F32]:
 
 def _relative_db(power: F32) -> F32:
     """Loudness over the level that the louder speech reaches."""
+    if len(power) == 0:
+        return power
     decibels = 10 * np.log10(power + 1e-10)
-    if len(decibels) == 0:
-        return decibels.astype(np.float32)
     audible = decibels[decibels > decibels.max() - _BELOW_PEAK_DB]
     level = np.percentile(audible, _SPEECH_PERCENTILE)
     relative: F32 = np.clip(decibels - level, _QUIETEST_DB, _LOUDEST_DB).astype(np.float32)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 from models.media.waveform import Phoneme, Word
+from models.speech.visemes import visemes_of
 
 # Measured: the event of an unvoiced stop marks its burst; its silent closure is the 50 ms before.
 _CLOSURE_S = 0.05
@@ -20,9 +21,14 @@ _UNSPACED_CHARS = 8  # as much of an unspaced script as one caption word holds
 def timed_phonemes(
     events: Sequence[tuple[int, str]], end: int, sample_rate_hz: int
 ) -> list[Phoneme]:
-    """Phonemes from (first sample, IPA) events up to sample `end`; pauses are joined."""
+    """Phonemes from (first sample, IPA) events up to sample `end`; pauses are joined.
+
+    Tones, lone modifiers and marks of a language switch, "(fr)", belong to the phoneme before.
+    """
     starts: list[tuple[float, str]] = []
     for sample, ipa in events:
+        if ipa.startswith("(") or (ipa and not visemes_of(ipa)):
+            continue
         if not (starts and ipa == "" and starts[-1][1] == ""):
             starts.append((min(sample, end) / sample_rate_hz, ipa))
     starts = _with_closures(starts)

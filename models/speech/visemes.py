@@ -18,34 +18,36 @@ VISEMES = (
 RATE_HZ = 100
 _INDEX = {name: index for index, name in enumerate(VISEMES)}
 
+# Some of the engine's languages name phonemes in its own ASCII instead of IPA: S, Z, A, X, ?.
 _SYMBOLS = {
     "PP": "p b m ɓ ɸ β ʙ ʘ",
     "FF": "f v ʋ ɱ ⱱ",
     "TH": "θ ð",
     "DD": "t d n l ɾ ɫ ʈ ɖ ɳ ɭ ɽ ɬ ɮ ɗ ɺ ȵ",
-    "SS": "s z",
-    "CH": "ʃ ʒ ʂ ʐ ɕ ʑ ɧ",
-    "KK": "k g ɡ ŋ x ɣ h q χ ʁ ʔ ɲ c ɟ ç ʎ ɦ ħ ʕ ɢ ɴ ʟ ɠ ʛ ʝ ʜ ʢ ɰ ʄ",
+    "SS": "s z ʦ ʣ",
+    "CH": "ʃ ʒ ʂ ʐ ɕ ʑ ɧ S Z ʧ ʤ",
+    "KK": "k g ɡ ŋ x ɣ h q χ ʁ ʔ ɲ c ɟ ç ʎ ɦ ħ ʕ ɢ ɴ ʟ ɠ ʛ ʝ ʜ ʢ ɰ ʄ X ?",
     "RR": "r ɹ ɻ ɚ ɝ ʀ",
     "WW": "w ʍ ɥ",
-    "AA": "a ɑ ʌ æ ɐ ɒ ɶ",
-    "EE": "ɛ e ə ɜ œ ɵ ɤ ɞ ɘ",
+    "AA": "a ɑ ʌ æ ɐ ɒ ɶ A",
+    "EE": "ɛ e ə ɜ œ ɵ ɤ ɞ ɘ ε",
     "IY": "i ɪ j ɨ ᵻ",
     "OO": "ɔ o",
     "UU": "u ʊ y ø ʏ ʉ ɯ ᵿ",
 }
 _VISEME_OF = {symbol: name for name, symbols in _SYMBOLS.items() for symbol in symbols.split()}
 _FIRST_SHARE = 0.55
+_SHORTEST_CLOSURE_S = 0.06
 
 
 def visemes_of(ipa: str) -> tuple[str, ...]:
-    """The mouth shapes of one phoneme in order; "" and unknown symbols are silence."""
+    """The mouth shapes of one phoneme in order, () where no symbol of it has one."""
     shapes: list[str] = []
     for symbol in unicodedata.normalize("NFD", ipa):
         shape = _VISEME_OF.get(symbol)
         if shape and (not shapes or shapes[-1] != shape):
             shapes.append(shape)
-    return _affricates_joined(tuple(shapes)) or ("sil",)
+    return _affricates_joined(tuple(shapes))
 
 
 def _affricates_joined(shapes: tuple[str, ...]) -> tuple[str, ...]:
@@ -56,16 +58,31 @@ def _affricates_joined(shapes: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def timed_visemes(phonemes: Sequence[Phoneme]) -> list[tuple[int, float, float]]:
-    """(viseme index, start_s, end_s) in order."""
-    spans = []
+    """(viseme index, start_s, end_s) in order, every lip closure at least 60 ms long."""
+    spans: list[tuple[int, float, float]] = []
     for phoneme in phonemes:
-        shapes = visemes_of(phoneme.ipa)
+        shapes = visemes_of(phoneme.ipa) or ("sil",)
         start = phoneme.start_s
         for shape, share in zip(shapes, _shares(len(shapes)), strict=True):
             end = start + share * (phoneme.end_s - phoneme.start_s)
             spans.append((_INDEX[shape], start, end))
             start = end
-    return spans
+    return _with_whole_closures(spans)
+
+
+def _with_whole_closures(
+    spans: list[tuple[int, float, float]],
+) -> list[tuple[int, float, float]]:
+    """Short /p b m/ start earlier, at most in the middle of what is before: lips close early."""
+    whole = spans[:1]
+    for index, start, end in spans[1:]:
+        missing = _SHORTEST_CLOSURE_S - (end - start)
+        if index == _INDEX["PP"] and missing > 0:
+            before, before_start, before_end = whole[-1]
+            start = max(start - missing, (before_start + before_end) / 2)
+            whole[-1] = (before, before_start, start)
+        whole.append((index, start, end))
+    return whole
 
 
 def _shares(count: int) -> list[float]:
