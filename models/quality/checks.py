@@ -1,0 +1,148 @@
+"""One pure function a property: measured figures in, a Check against its bar out."""
+
+from collections.abc import Callable
+from fractions import Fraction
+
+import numpy as np
+
+from models.arrays import F32, Bool
+from models.contracts import Check
+from models.motion.tracks import MotionTrack
+from models.quality import sample
+from models.quality.measured import Container, Frames
+
+MIN_CORRELATION = 0.95
+MAX_CLOSED_OPENING = 0.025  # S; a millimetre and a half on a grown face
+MIN_BLINK_DEPTH = 0.8
+MIN_FACES = 0.98
+MIN_LUMA = 0.4  # of the video's median
+MAX_LOUDNESS_CHANGE_LU = 1.0
+MOVING_GAP = 0.02  # S from one frame to the next: no encoder makes this a still picture
+STILL_LUMA = 1e-3
+LEAST_OPENING_RANGE = 0.02  # S, standard deviation of the command
+
+
+def frame_count(container: Container, expected: int) -> Check:
+    return Check(
+        name="frame_count",
+        value=container.frames,
+        bar=f"= {expected}",
+        passed=container.frames == expected,
+    )
+
+
+def duration(container: Container, fps: Fraction) -> Check:
+    return _at_most(
+        "duration_difference_s", abs(container.video_s - container.audio_s), float(0.5 / fps) + 1e-3
+    )
+
+
+def av_offset(container: Container, fps: Fraction) -> Check:
+    return _at_most("av_offset_s", abs(container.av_offset_s), float(0.5 / fps))
+
+
+def loudness(container: Container) -> Check:
+    name, bar = "loudness_change_lu", MAX_LOUDNESS_CHANGE_LU
+    if container.loudness_lufs is None or container.recording_lufs is None:
+        return _unmeasured(name, f"<= {bar}", "too short or too quiet to measure")
+    return _at_most(name, abs(container.loudness_lufs - container.recording_lufs), bar)
+
+
+def face_present(frames: Frames) -> Check:
+    return _at_least("face_present", float(np.mean(np.isfinite(frames.opening))), MIN_FACES)
+
+
+def lip_correlation(frames: Frames, motion: MotionTrack) -> Check:
+    """Pearson's r of the measured opening and the commanded gap."""
+    command = sample.commanded_gap(motion)[frames.index]
+    seen = np.isfinite(frames.opening)
+    name, bar = "lip_correlation", MIN_CORRELATION
+    if seen.sum() < 5 or command[seen].std() < LEAST_OPENING_RANGE:
+        return _unmeasured(name, f">= {bar}", "too little speech to measure")
+    slope, r = line_through(command[seen], frames.opening[seen])
+    return _at_least(name, r, bar, f"slope {slope:.2f}, {seen.sum()} frames")
+
+
+def closures(frames: Frames, motion: MotionTrack) -> Check:
+    """The widest opening among the frames whose lips are commanded to touch."""
+    wanted = sample.closed(motion)[frames.index] & np.isfinite(frames.opening)
+    name, bar = "closed_lips_opening", MAX_CLOSED_OPENING
+    if not wanted.any():
+        return _unmeasured(name, f"<= {bar}", "no closure is commanded")
+    return _at_most(name, float(frames.opening[wanted].max()), bar, f"{wanted.sum()} frames")
+
+
+def blink_depth(frames: Frames, motion: MotionTrack) -> Check:
+    """How far the lids close at commanded blinks, as a share of the eye's own opening."""
+    blink = motion.blink[frames.index]
+    seen = np.isfinite(frames.eyes)
+    shut, open_ = seen & (blink >= sample.BLINKING), seen & (blink <= sample.OPEN_EYES)
+    name, bar = "blink_depth", MIN_BLINK_DEPTH
+    if not shut.any() or not open_.any():
+        return _unmeasured(name, f">= {bar}", "no blink is commanded")
+    depth = 1 - float(np.median(frames.eyes[shut]) / np.median(frames.eyes[open_]))
+    return _at_least(name, depth, bar, f"{shut.sum()} frames")
+
+
+def black_frames(frames: Frames) -> Check:
+    dark = frames.luma < MIN_LUMA * np.median(frames.luma)
+    return _none_of("black_frames", dark | (frames.luma < 1), frames)
+
+
+def frozen_frames(frames: Frames, motion: MotionTrack) -> Check:
+    """Frames that repeat the one before although the mouth is commanded to move."""
+    gap = sample.commanded_gap(motion)
+    moved = np.abs(np.diff(gap, prepend=gap[:1]))[frames.index] >= MOVING_GAP
+    return _none_of("frozen_frames", moved & (frames.change < STILL_LUMA), frames)
+
+
+def line_through(x: F32, y: F32) -> tuple[float, float]:
+    """Slope of the least-squares line and Pearson's r."""
+    if y.std() == 0:
+        return 0.0, 0.0
+    slope = float(np.polyfit(x.astype(np.float64), y.astype(np.float64), 1)[0])
+    return slope, float(np.corrcoef(x, y)[0, 1])
+
+
+def judge(
+    frames: Frames, container: Container, motion: MotionTrack, fps: Fraction
+) -> tuple[Check, ...]:
+    """All checks, in the order a person would ask."""
+    of_frames: tuple[Callable[[Frames, MotionTrack], Check], ...] = (
+        lip_correlation,
+        closures,
+        blink_depth,
+        frozen_frames,
+    )
+    return (
+        frame_count(container, len(motion)),
+        duration(container, fps),
+        av_offset(container, fps),
+        loudness(container),
+        face_present(frames),
+        black_frames(frames),
+        *(check(frames, motion) for check in of_frames),
+    )
+
+
+def _at_most(name: str, value: float, bar: float, detail: str = "") -> Check:
+    return Check(name=name, value=value, bar=f"<= {bar:.4g}", passed=value <= bar, detail=detail)
+
+
+def _at_least(name: str, value: float, bar: float, detail: str = "") -> Check:
+    return Check(name=name, value=value, bar=f">= {bar:.4g}", passed=value >= bar, detail=detail)
+
+
+def _unmeasured(name: str, bar: str, why: str) -> Check:
+    return Check(name=name, value=0.0, bar=bar, passed=True, detail=why)
+
+
+def _none_of(name: str, bad: Bool, frames: Frames) -> Check:
+    numbers = ", ".join(map(str, frames.index[bad][:5]))
+    return Check(
+        name=name,
+        value=int(bad.sum()),
+        bar="= 0",
+        passed=not bad.any(),
+        detail=f"at {numbers}" if numbers else "",
+    )

@@ -1,0 +1,114 @@
+"""A good video passes every check; each thing made wrong fails the check that names it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from models.arrays import F32
+from models.motion.tracks import MOUTH_CHANNELS, MotionTrack
+from models.quality import checks, sample
+from models.quality.measured import Container, Frames
+
+FPS = Fraction(25)
+COUNT = 250
+
+
+def motion() -> MotionTrack:
+    time = np.arange(COUNT) / 25
+    mouth = np.zeros((COUNT, len(MOUTH_CHANNELS)), np.float32)
+    mouth[:, sample.GAP] = 0.06 + 0.06 * np.sin(2 * np.pi * 1.7 * time)
+    shut = np.arange(COUNT) % 40 < 2
+    mouth[shut, sample.GAP] = 0
+    mouth[shut, sample.CLOSURE] = 1
+    blink = (np.arange(COUNT) % 90 < 2).astype(np.float32)
+    zeros = np.zeros(COUNT, np.float32)
+    return MotionTrack(
+        mouth, blink, np.zeros((COUNT, 2), np.float32), zeros, np.zeros((COUNT, 5), np.float32)
+    )
+
+
+def frames() -> Frames:
+    commanded = motion()
+    index = np.arange(COUNT)
+    noise = np.random.default_rng(0).normal(0, 0.002, COUNT)
+    return Frames(
+        index=index,
+        opening=np.abs(0.9 * sample.commanded_gap(commanded) + noise).astype(np.float32),
+        width=np.full(COUNT, 0.6, np.float32),
+        eyes=(0.11 - 0.1 * commanded.blink).astype(np.float32),
+        luma=np.full(COUNT, 90, np.float32),
+        change=np.full(COUNT, 0.4, np.float32),
+    )
+
+
+CONTAINER = Container(
+    frames=COUNT,
+    video_s=10.0,
+    audio_s=10.0,
+    av_offset_s=0.004,
+    loudness_lufs=-18.2,
+    recording_lufs=-18.0,
+)
+
+
+def failed(frames: Frames, container: Container) -> set[str]:
+    found = checks.judge(frames, container, motion(), FPS)
+    return {check.name for check in found if not check.passed}
+
+
+def test_a_good_video_passes_every_check() -> None:
+    assert failed(frames(), CONTAINER) == set()
+
+
+def at(values: F32, where: slice, value: float) -> F32:
+    changed = values.copy()
+    changed[where] = value
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("name", "spoil"),
+    [
+        ("lip_correlation", lambda f: replace(f, opening=np.roll(f.opening, 6))),
+        ("lip_correlation", lambda f: replace(f, opening=np.full(COUNT, 0.0, np.float32))),
+        ("closed_lips_opening", lambda f: replace(f, opening=f.opening + 0.03)),
+        ("blink_depth", lambda f: replace(f, eyes=np.full(COUNT, 0.11, np.float32))),
+        ("face_present", lambda f: replace(f, opening=at(f.opening, slice(0, 20), np.nan))),
+        ("black_frames", lambda f: replace(f, luma=at(f.luma, slice(7, 8), 2))),
+        ("frozen_frames", lambda f: replace(f, change=at(f.change, slice(41, 60), 0))),
+    ],
+)
+def test_a_spoilt_picture_fails_by_its_name(name: str, spoil: Callable[[Frames], Frames]) -> None:
+    assert name in failed(spoil(frames()), CONTAINER)
+
+
+@pytest.mark.parametrize(
+    ("name", "container"),
+    [
+        ("frame_count", replace(CONTAINER, frames=COUNT - 1)),
+        ("duration_difference_s", replace(CONTAINER, video_s=10.08)),
+        ("av_offset_s", replace(CONTAINER, av_offset_s=-0.044)),
+        ("loudness_change_lu", replace(CONTAINER, loudness_lufs=-24.0)),
+    ],
+)
+def test_a_spoilt_container_fails_by_its_name(name: str, container: Container) -> None:
+    assert failed(frames(), container) == {name}
+
+
+def test_a_video_that_is_black_throughout_fails() -> None:
+    assert "black_frames" in failed(replace(frames(), luma=np.zeros(COUNT, np.float32)), CONTAINER)
+
+
+def test_the_slope_stands_beside_the_correlation() -> None:
+    check = checks.lip_correlation(frames(), motion())
+    assert check.detail.startswith("slope 0.9")
+
+
+def test_without_speech_the_lips_are_not_judged() -> None:
+    silent = replace(motion(), mouth=np.zeros((COUNT, len(MOUTH_CHANNELS)), np.float32))
+    check = checks.lip_correlation(frames(), silent)
+    assert check.passed
+    assert check.detail == "too little speech to measure"
