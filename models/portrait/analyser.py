@@ -7,11 +7,12 @@ import numpy as np
 
 from models.arrays import F32, U8
 from models.assets import face_model_path
-from models.portrait.detect import Detection, Detector, full_range, overlap, short_range
+from models.portrait.detect import Detection, full_range, overlap, short_range
 from models.portrait.face import Face, Picture
 from models.portrait.interpreter import Network, load_network
 from models.portrait.landmarks import find_landmarks, region_of_detection, region_of_landmarks
 from models.portrait.pose import angles_deg
+from models.portrait.search import Detectors, views
 
 PRESENT = 0.5  # the landmark model's face flag: below it, this is no human face
 
@@ -44,21 +45,24 @@ class FaceAnalyser:
         return self._load("face_landmark_with_attention")
 
     @cached_property
-    def _detectors(self) -> tuple[Detector, Detector]:
-        return (
-            full_range(self._load("face_detection_full_range_sparse")),
-            short_range(self._load("face_detection_short_range")),
+    def _detectors(self) -> Detectors:
+        return Detectors(
+            first=full_range(self._load("face_detection_full_range_sparse")),
+            second=short_range(self._load("face_detection_short_range")),
         )
 
     def _load(self, name: str) -> Network:
         return load_network(face_model_path(self._cache, name))
 
     def _faces(self, rgb: U8) -> list[Face]:
-        for detector in self._detectors:
-            found = detector.faces(rgb)
-            if found:
-                return _without_doubles([self._measure(rgb, detection) for detection in found])
-        return []
+        """Those of the first view that shows a human face, else those of the likeliest view."""
+        likeliest: list[Face] = []
+        for view in views(self._detectors, rgb):
+            faces = _without_doubles([self._measure(rgb, detection) for detection in view.faces])
+            if any(face.presence >= PRESENT for face in faces):
+                return faces
+            likeliest = likeliest or faces
+        return likeliest
 
     def _measure(self, rgb: U8, detection: Detection) -> Face:
         """Two passes: the detector's square is often off, the one around the landmarks is not."""
@@ -80,6 +84,6 @@ def _without_doubles(faces: list[Face]) -> list[Face]:
     kept: list[Face] = []
     for face in faces:
         boxes = [np.reshape(other.box, (2, 2)) for other in kept]
-        if not boxes or overlap(np.reshape(face.box, (2, 2)), np.stack(boxes)).max() < 0.5:
+        if not boxes or overlap(np.reshape(face.box, (2, 2)), np.stack(boxes)).max() < 0.3:
             kept.append(face)
     return kept

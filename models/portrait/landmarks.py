@@ -47,7 +47,7 @@ def region_of_landmarks(landmarks: F32) -> Region:
 
 def _region(low: F32, high: F32, across: F32) -> Region:
     side = MARGIN * float((high - low).max())
-    centre: F32 = (low + high) / 2
+    centre: F32 = (low + high) * np.float32(0.5)
     return Region(centre, side, float(np.arctan2(across[1], across[0])))
 
 
