@@ -32,14 +32,16 @@ AvatarError
 ├── SetupError                     the operator can mend it
 │   ├── MissingModels              models_missing
 │   ├── MissingKey                 key_missing
-│   └── MissingDependency          dependency_missing
+│   ├── MissingDependency          dependency_missing
+│   └── PrefectFailed              prefect_failed
 ├── ServiceError                   another system failed us
 │   ├── ServiceUnavailable         service_unavailable   (a retry can help)
 │   ├── RateLimited                service_rate_limited  (a retry can help, after retry_after_s)
 │   └── ServiceRefused             service_refused
 ├── RenderError                    we failed
 │   ├── SpeechFailed               speech_failed         (a retry can help)
-│   └── EncodeFailed               encode_failed         (a retry can help)
+│   ├── EncodeFailed               encode_failed         (a retry can help)
+│   └── MissingFile                file_missing
 └── BelowTheBar                    quality_below_bar
 """
 
@@ -181,6 +183,12 @@ class MissingDependency(SetupError):
     code = "dependency_missing"
 
 
+class PrefectFailed(SetupError):
+    """The local orchestration API cannot be started."""
+
+    code = "prefect_failed"
+
+
 class ServiceError(AvatarError):
     code = "service"
 
@@ -215,6 +223,12 @@ class SpeechFailed(RenderError):
 class EncodeFailed(RenderError):
     code = "encode_failed"
     retryable = True
+
+
+class MissingFile(RenderError):
+    """A stored file that a stage counted on is gone."""
+
+    code = "file_missing"
 
 
 class BelowTheBar(AvatarError):

@@ -17,7 +17,6 @@ MIN_BLINK_DEPTH = 0.8
 MIN_FACES = 0.98
 MIN_LUMA = 0.4  # of the video's median
 MAX_LOUDNESS_CHANGE_LU = 1.0
-MOVING_GAP = 0.02  # S from one frame to the next: no encoder makes this a still picture
 STILL_LUMA = 1e-3
 LEAST_OPENING_RANGE = 0.02  # S, standard deviation of the command
 
@@ -91,8 +90,7 @@ def black_frames(frames: Frames) -> Check:
 
 def frozen_frames(frames: Frames, motion: MotionTrack) -> Check:
     """Frames that repeat the one before although the mouth is commanded to move."""
-    gap = sample.commanded_gap(motion)
-    moved = np.abs(np.diff(gap, prepend=gap[:1]))[frames.index] >= MOVING_GAP
+    moved = sample.moving(motion)[frames.index]
     return _none_of("frozen_frames", moved & (frames.change < STILL_LUMA), frames)
 
 

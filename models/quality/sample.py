@@ -1,4 +1,4 @@
-"""Which frames the gate looks at: few enough to be quick, and those that can fail."""
+"""Which frames the gate looks at: few enough to be quick at any length, and those that can fail."""
 
 import numpy as np
 
@@ -7,54 +7,47 @@ from models.motion.tracks import MOUTH_CHANNELS, MotionTrack
 from models.quality.measured import Indices
 
 MAX_FRAMES = 120
-WINDOWS = 12  # of a long video; a short one is one window
 GAP, CLOSURE = MOUTH_CHANNELS.index("gap"), MOUTH_CHANNELS.index("closure")
 CLOSED = 0.95  # of the closure channel: the lips must touch
 BLINKING = 0.97
 OPEN_EYES = 0.02
+MOVING_GAP = 0.02  # S from one frame to the next: no encoder makes this a still picture
 
 
-def windows(frames: int, fps: float, count: int = WINDOWS, length_s: float = 10.0) -> list[range]:
-    """Spans that are decoded: evenly spread, the first and the last frame among them."""
-    length = max(1, round(length_s * fps))
-    if frames <= count * length:
-        return [range(frames)]
-    starts = np.linspace(0, frames - length, count).round().astype(int)
-    return [range(start, start + length) for start in starts.tolist()]
-
-
-def choose(motion: MotionTrack, spans: list[range], limit: int = MAX_FRAMES) -> Indices:
-    """Closed lips, wide openings, blinks, open eyes, and the rest evenly; at most `limit`."""
-    within = np.concatenate([np.arange(span.start, span.stop) for span in spans])
-    gap = motion.mouth[within, GAP]
+def choose(motion: MotionTrack, limit: int = MAX_FRAMES) -> Indices:
+    """Closed lips, wide openings, quick moves, blinks and the rest evenly: at most `limit`."""
+    gap = commanded_gap(motion)
     kinds = (
-        closed(motion)[within],
+        closed(motion),
         gap >= np.quantile(gap, 0.9),
-        motion.blink[within] >= BLINKING,
-        motion.blink[within] <= OPEN_EYES,
-        np.ones(len(within), np.bool_),
+        moving(motion),
+        motion.blink >= BLINKING,
+        motion.blink <= OPEN_EYES,
+        np.ones(len(motion), np.bool_),
     )
-    picked = [_spread(within[kind], limit // len(kinds)) for kind in kinds]
-    return np.unique(np.concatenate(picked))
+    return np.unique(np.concatenate([_spread(kind, limit // len(kinds)) for kind in kinds]))
 
 
 def closed(motion: MotionTrack) -> Bool:
     """(F,) where the lips are commanded to touch."""
-    return _channel(motion, CLOSURE) >= CLOSED
+    return motion.mouth[:, CLOSURE] >= CLOSED
+
+
+def moving(motion: MotionTrack) -> Bool:
+    """(F,) where the mouth opens or closes visibly against the frame before."""
+    gap = commanded_gap(motion)
+    return np.abs(np.diff(gap, prepend=gap[:1])) >= MOVING_GAP
 
 
 def commanded_gap(motion: MotionTrack) -> F32:
-    return _channel(motion, GAP)
+    gap: F32 = motion.mouth[:, GAP]
+    return gap
 
 
-def _channel(motion: MotionTrack, channel: int) -> F32:
-    values: F32 = motion.mouth[:, channel]
-    return values
-
-
-def _spread(items: Indices, count: int) -> Indices:
-    """At most `count` of the items, evenly."""
-    if len(items) <= count:
-        return items
-    spread: Indices = items[np.linspace(0, len(items) - 1, count).round().astype(np.int64)]
+def _spread(kind: Bool, count: int) -> Indices:
+    """At most `count` of the frames of a kind, evenly."""
+    frames = np.flatnonzero(kind)
+    if len(frames) <= count:
+        return frames
+    spread: Indices = frames[np.linspace(0, len(frames) - 1, count).round().astype(np.int64)]
     return spread

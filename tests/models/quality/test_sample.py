@@ -15,31 +15,21 @@ def track(frames: int) -> MotionTrack:
     )
 
 
-def test_a_short_video_is_one_window() -> None:
-    assert sample.windows(250, 25.0) == [range(250)]
-
-
-def test_half_an_hour_is_a_bounded_number_of_frames_with_both_ends() -> None:
-    spans = sample.windows(45_000, 25.0)
-    assert (spans[0].start, spans[-1].stop) == (0, 45_000)
-    assert sum(map(len, spans)) == 12 * 250
-
-
-def test_the_sample_is_bounded_and_lies_in_the_windows() -> None:
-    spans = sample.windows(45_000, 25.0)
-    chosen = sample.choose(track(45_000), spans)
+def test_the_sample_is_bounded_and_spans_half_an_hour() -> None:
+    chosen = sample.choose(track(45_000))
     assert len(chosen) <= sample.MAX_FRAMES
-    assert all(any(frame in span for span in spans) for frame in chosen.tolist())
+    assert (chosen[0], chosen[-1]) == (0, 44_999)
 
 
-def test_the_sample_holds_closures_blinks_and_wide_openings() -> None:
+def test_the_sample_holds_closures_blinks_wide_openings_and_quick_moves() -> None:
     motion = track(1000)
-    chosen = sample.choose(motion, sample.windows(1000, 25.0))
+    chosen = sample.choose(motion)
     wide = sample.commanded_gap(motion) >= np.quantile(sample.commanded_gap(motion), 0.9)
-    assert sample.closed(motion)[chosen].sum() >= 15
+    assert sample.closed(motion)[chosen].sum() == 20
     assert (motion.blink[chosen] == 1).sum() == 10
     assert wide[chosen].sum() >= 20
+    assert sample.moving(motion)[chosen].sum() >= 20
 
 
 def test_a_video_of_one_frame_is_sampled() -> None:
-    assert sample.choose(track(1), sample.windows(1, 25.0)).tolist() == [0]
+    assert sample.choose(track(1)).tolist() == [0]

@@ -1,0 +1,89 @@
+"""Where inputs and results are kept: files under keys, written whole or not at all.
+
+A key is a path of plain names, `clips/3f9a.mp4`. The name is a digest of everything the file
+was made from, so that the same input finds the same file.
+"""
+
+import errno
+import hashlib
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from models.errors import MissingFile
+from models.media.files import replacing, writing_to
+
+KEY = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*")
+CHUNK_BYTES = 1 << 20
+ABANDONED_S = 24 * 3600.0
+
+
+class Store(Protocol):
+    def exists(self, key: str) -> bool: ...
+
+    def path(self, key: str) -> Path:
+        """A local file to read. Raises MissingFile."""
+
+    def put(self, source: Path, key: str) -> None:
+        """Keep a copy of the file. Raises DiskFull and OutputNotWritable."""
+
+
+class LocalStore:
+    """A folder of this machine, or one that machines share."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def exists(self, key: str) -> bool:
+        return self._locate(key).is_file()
+
+    def path(self, key: str) -> Path:
+        located = self._locate(key)
+        if not located.is_file():
+            raise MissingFile(f"{key} is no longer in {self.root}: run the request again")
+        return located
+
+    def put(self, source: Path, key: str) -> None:
+        with replacing(self._locate(key)) as part:
+            shutil.copyfile(source, part)
+
+    @contextmanager
+    def work_folder(self) -> Iterator[Path]:
+        """A folder on the same disk, gone after the block; what a killed run left goes too."""
+        place = self.root / ".work"
+        with writing_to(place):
+            place.mkdir(parents=True, exist_ok=True)
+        for folder in place.iterdir():
+            if time.time() - folder.stat().st_mtime > ABANDONED_S:
+                shutil.rmtree(folder, ignore_errors=True)
+        with tempfile.TemporaryDirectory(dir=place) as folder_name:
+            yield Path(folder_name)
+
+    def _locate(self, key: str) -> Path:
+        if not KEY.fullmatch(key):
+            raise ValueError(f"{key!r} is no storage key")
+        return self.root / key
+
+
+def file_sha256(path: Path, max_bytes: int | None = None) -> str:
+    """Of a regular file's bytes, read in pieces. Raises OSError, also where it is too large."""
+    if not path.is_file():
+        raise FileNotFoundError(errno.ENOENT, "no such file", str(path))
+    if max_bytes is not None and path.stat().st_size > max_bytes:
+        raise OSError(errno.EFBIG, "too large", str(path))
+    found = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            found.update(chunk)
+    return found.hexdigest()
+
+
+def digest(*parts: str) -> str:
+    """One name for an ordered list of texts: 32 hexadecimal digits."""
+    joined = "".join(f"{len(part)}:{part}" for part in parts)
+    return hashlib.sha256(joined.encode()).hexdigest()[:32]
