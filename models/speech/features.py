@@ -123,12 +123,23 @@ def _hann() -> F32:
 @cache
 def _mel_bank() -> F32:
     """(257, 40) triangles, evenly spaced on the mel scale."""
-    edges = _hertz(np.linspace(_mel(_LOWEST_HZ), _mel(_HIGHEST_HZ), BANDS + 2))
+    edges = _mel_edges_hz(_LOWEST_HZ, _HIGHEST_HZ, BANDS)
     bins = np.arange(_FFT // 2 + 1) * ANALYSIS_RATE_HZ / _FFT
     rising = (bins[:, None] - edges[:-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[2:] - bins[:, None]) / (edges[2:] - edges[1:-1])
     bank: F32 = np.maximum(0, np.minimum(rising, falling)).astype(np.float32)
     return bank
+
+
+def mel_centres_hz(
+    lowest_hz: float = _LOWEST_HZ, highest_hz: float = _HIGHEST_HZ, bands: int = BANDS
+) -> F64:
+    """(bands,) where the triangles peak."""
+    return _mel_edges_hz(lowest_hz, highest_hz, bands)[1:-1]
+
+
+def _mel_edges_hz(lowest_hz: float, highest_hz: float, bands: int) -> F64:
+    return _hertz(np.linspace(_mel(lowest_hz), _mel(highest_hz), bands + 2))
 
 
 def _mel(hertz: float) -> float:

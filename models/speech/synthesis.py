@@ -46,14 +46,9 @@ class EspeakSynthesiser:
 
     def speak(self, text: str, voice: str, rate: float, pitch: float, out: Path) -> SpokenAudio:
         """Raises EmptyScript, ScriptTooLong, UnknownVoice, SpeechFailed or an OutputError."""
-        script = sentences(text)
-        found, engine_voice = self.book.find(voice)
-
-        def say(sentence: Sentence) -> Utterance:
-            return self._say(sentence.text, engine_voice, rate, pitch)
-
-        timeline = _Timeline()
-        samples = _written(out, timeline.clips(script, say))
+        found, _ = self.book.find(voice)
+        timeline = Timeline()
+        samples = _written(out, self.stream(timeline, text, voice, rate, pitch))
         if not any(phoneme.ipa for phoneme in timeline.phonemes):
             out.unlink()
             raise EmptyScript(
@@ -65,6 +60,16 @@ class EspeakSynthesiser:
             words=tuple(timeline.words),
             text=text,
             language=found.language,
+        )
+
+    def stream(
+        self, timeline: "Timeline", text: str, voice: str, rate: float = 1.0, pitch: float = 1.0
+    ) -> Iterator[F32]:
+        """The speech sentence by sentence, -1..1; `timeline` fills as it is consumed."""
+        script = sentences(text)
+        _, engine_voice = self.book.find(voice)
+        return timeline.clips(
+            script, lambda sentence: self._say(sentence.text, engine_voice, rate, pitch)
         )
 
     def say(self, text: str, voice: str, rate: float = 1.0, pitch: float = 1.0) -> Utterance:
@@ -87,7 +92,7 @@ class EspeakSynthesiser:
         return utterance
 
 
-class _Timeline:
+class Timeline:
     """Sentences one after another: their sound streams out, their phonemes and words stay."""
 
     def __init__(self) -> None:

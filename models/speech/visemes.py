@@ -63,7 +63,7 @@ def timed_visemes(phonemes: Sequence[Phoneme]) -> list[tuple[int, float, float]]
     for phoneme in phonemes:
         shapes = visemes_of(phoneme.ipa) or ("sil",)
         start = phoneme.start_s
-        for shape, share in zip(shapes, _shares(len(shapes)), strict=True):
+        for shape, share in zip(shapes, shares(len(shapes)), strict=True):
             end = start + share * (phoneme.end_s - phoneme.start_s)
             spans.append((_INDEX[shape], start, end))
             start = end
@@ -85,7 +85,7 @@ def _with_whole_closures(
     return whole
 
 
-def _shares(count: int) -> list[float]:
+def shares(count: int) -> list[float]:
     if count == 1:
         return [1.0]
     return [_FIRST_SHARE] + [(1 - _FIRST_SHARE) / (count - 1)] * (count - 1)
