@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from models.arrays import U8
+from models.contracts import Look
 from models.motion.tracks import MotionTrack
 from models.portrait.face import Face, Picture
 
@@ -39,8 +40,14 @@ P = TypeVar("P", bound=Prepared)
 class Renderer(Protocol[P]):
     card: Card
 
-    def prepare(self, picture: Picture, face: Face, size: tuple[int, int]) -> P:
-        """The expensive part, once a portrait."""
+    def prepare(
+        self, picture: Picture, face: Face, look: Look, backdrop: Picture | None = None
+    ) -> P:
+        """The expensive part, once a portrait and a look.
+
+        Unless the background is the original, `picture.alpha` is the mask of the person;
+        `backdrop` is the picture behind, for background kind `picture`.
+        """
 
     def render(self, prepared: P, motion: MotionTrack, span: Span) -> Iterator[U8]:
         """Batches (B, H, W, 3) RGB, or RGBA, of the span; the same whatever the batch size."""

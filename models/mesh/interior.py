@@ -1,0 +1,173 @@
+"""What shows between the lips: cavity, tongue, teeth, and the shadow of the lips."""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from models.arrays import F64, U8
+from models.mesh import teeth
+from models.mesh.canvas import SUPERSAMPLING, Canvas
+from models.mesh.mouth import LOWER_INNER, PHOTO_OPEN, UPPER_INNER, Mouth
+from models.mesh.sampling import Sampler
+from models.motion.tracks import MOUTH_CHANNELS
+from models.portrait import topology
+
+LUMA = np.array([0.299, 0.587, 0.114])
+
+
+@dataclass(frozen=True)
+class Interior:
+    upper: Tensor  # (h, w, 4) uint8 plate
+    lower: Tensor
+    lip: Tensor  # (3,) 0..255
+    own_teeth: bool
+
+    def colours(
+        self, mouth: Mouth, sampler: Sampler, u: Tensor, v: Tensor, lips: Tensor, control: Tensor
+    ) -> Tensor:
+        """Head-fixed u, v (B, h, w), lips (B, 2, h, w), controls (B, 9) to RGB (B, h, w, 3)."""
+        value = dict(zip(MOUTH_CHANNELS, control[:, :, None, None].unbind(dim=1), strict=True))
+        top, low = lips[:, 0], lips[:, 1]
+        depth = (low - top).clamp_min(1e-3)
+        seam = float(mouth.seam[len(mouth.seam) // 2])
+        cavity = (self.lip * torch.tensor([0.26, 0.15, 0.16])).expand(*u.shape, 3)
+        pixels = _over(cavity, self._tongue(u, v, low, depth, value["tongue"], mouth))
+        u = mouth.centred(u)
+        drop = 0.72 * value["gap"] + 0.008
+        pixels = _over(pixels, _read(sampler, self.lower, u, v - seam - drop))
+        pixels = _over(pixels, _read(sampler, self.upper, u, v - seam))
+        light = _shadow(v - top, low - v, depth)[..., None]
+        return pixels * light ** torch.tensor([0.9, 1.05, 1.15])
+
+    def _tongue(
+        self, u: Tensor, v: Tensor, low: Tensor, depth: Tensor, raised: Tensor, mouth: Mouth
+    ) -> Tensor:
+        """RGBA of a rounded body on the mouth's floor; `raised` 0..1 lifts its tip to the teeth."""
+        across = (u / (0.72 * mouth.half_width)).clamp(-1, 1)
+        height = depth * (0.42 + 0.38 * raised) * (1 - across**2).clamp_min(0).sqrt()
+        alpha = ((height - (low - v)) / 0.02 + 0.5).clamp(0, 1)
+        groove = 1 - 0.12 * torch.exp(-((u / 0.025) ** 2))
+        rise = ((low - v) / height.clamp_min(1e-3)).clamp(0, 1)
+        shade = (0.62 + 0.30 * rise) * groove
+        colour = shade[..., None] * self.lip * torch.tensor([0.86, 0.66, 0.68])
+        return torch.cat([colour, 255 * alpha[..., None]], dim=-1)
+
+
+def build_interior(canvas: Canvas, mouth: Mouth) -> Interior:
+    light = scene_light(canvas)
+    own = _own_teeth(canvas, mouth) if mouth.rest_gap > PHOTO_OPEN else None
+    upper = teeth.paint_upper(light) if own is None else own
+    return Interior(
+        upper=torch.from_numpy(upper),
+        lower=torch.from_numpy(teeth.paint_lower(light)),
+        lip=torch.from_numpy(light.lip.astype(np.float32)),
+        own_teeth=own is not None,
+    )
+
+
+def scene_light(canvas: Canvas) -> teeth.Light:
+    """Tooth and lip colour from the picture: about as bright as lit skin or the white of an eye."""
+    skin = _median(
+        canvas, _ring_mask(canvas, (50, 101, 118, 117)), _ring_mask(canvas, (280, 330, 347, 346))
+    )
+    lip = _median(
+        canvas,
+        _ring_mask(canvas, (*topology.LIP_LOWER_OUTER, *reversed(topology.LIP_LOWER_INNER))),
+    )
+    white = _sclera(canvas, float(skin @ LUMA))
+    level = np.clip(max(0.95 * skin @ LUMA, 0.9 * white), 30, 225)
+    neutral = np.array([1.0, 0.955, 0.87])
+    tint = 0.75 * neutral + 0.25 * skin / max(skin.max(), 1.0)
+    return teeth.Light(tooth=level * tint / (tint @ LUMA), lip=lip)
+
+
+def _sclera(canvas: Canvas, fallback: float) -> float:
+    """Luma of the brighter part of the eye openings."""
+    rings = (
+        (*topology.LEFT_LID_UPPER, *reversed(topology.LEFT_LID_LOWER)),
+        (*topology.RIGHT_LID_UPPER, *reversed(topology.RIGHT_LID_LOWER)),
+    )
+    lumas = [(canvas.rgb[_ring_mask(canvas, ring) > 0] @ LUMA) for ring in rings]
+    found = np.concatenate(lumas)
+    return float(np.percentile(found, 85)) if found.size > 40 else fallback
+
+
+def _ring_mask(canvas: Canvas, ring: tuple[int, ...]) -> U8:
+    mask = np.zeros(canvas.pixels.shape[:2], np.uint8)
+    points = canvas.landmarks[list(ring), :2] * SUPERSAMPLING + (SUPERSAMPLING - 1) / 2
+    cv2.fillPoly(mask, [points.round().astype(np.int32)], 255)
+    return mask
+
+
+def _median(canvas: Canvas, *masks: U8) -> F64:
+    pixels = np.concatenate([canvas.rgb[mask > 0] for mask in masks])
+    return np.asarray(np.median(pixels, axis=0), np.float64)
+
+
+def _own_teeth(canvas: Canvas, mouth: Mouth) -> U8 | None:
+    """The photo's upper teeth as a plate, None where none are seen."""
+    u, v = teeth.plate_grid()
+    middle = float(mouth.seam[len(mouth.seam) // 2])
+    places = mouth.frame.pixels(np.stack([u.ravel(), (v + middle).ravel()], axis=1))
+    fine = (places * SUPERSAMPLING + (SUPERSAMPLING - 1) / 2).astype(np.float32)
+    photo = cv2.remap(
+        canvas.rgb, fine[:, 0].reshape(u.shape), fine[:, 1].reshape(u.shape), cv2.INTER_CUBIC
+    )
+    shown = _shown_teeth(photo, u, v + middle, mouth)
+    if shown.mean() < 0.02:
+        return None
+    return _extend(photo, shown)
+
+
+def _shown_teeth(photo: U8, u: F64, v: F64, mouth: Mouth) -> np.ndarray:
+    """Bright, hardly coloured pixels between the inner lips."""
+    columns = np.linspace(-1, 1, mouth.knots.shape[1])
+    top = np.interp(u, columns, mouth.knots[UPPER_INNER].numpy()) + 0.004
+    low = np.interp(u, columns, mouth.knots[LOWER_INNER].numpy())
+    inside = (v > top) & (v < low) & (low - top > 0.012)
+    luma = photo @ LUMA
+    peak = np.percentile(luma[inside], 90) if inside.any() else 255.0
+    redness = photo[..., 0].astype(float) - photo[..., 1]
+    return inside & (luma > 0.55 * peak) & (redness < 0.28 * peak)
+
+
+def _extend(photo: U8, shown: np.ndarray) -> U8:
+    """Each column's topmost tooth colour goes on upwards; columns without teeth stay empty."""
+    mask = cv2.morphologyEx(shown.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
+    rows = np.arange(len(mask))[:, None]
+    has = mask.any(axis=0)
+    first = np.where(has, mask.argmax(axis=0), len(mask))
+    last = np.where(has, len(mask) - 1 - mask[::-1].argmax(axis=0), -1)
+    source_row = np.clip(np.maximum(rows, np.minimum(first + 2, last)), 0, len(mask) - 1)
+    colour = np.take_along_axis(photo, source_row[..., None].repeat(3, axis=2), axis=0).astype(
+        float
+    )
+    above = np.clip((first - rows) / (0.09 * teeth.PIXELS_PER_S), 0, 1)
+    colour *= (1 - 0.18 * above)[..., None]
+    alpha = cv2.GaussianBlur(((rows <= last) & has).astype(np.float32), (0, 0), 1.0)
+    return np.clip(np.dstack([colour, alpha * 255]).round(), 0, 255).astype(np.uint8)
+
+
+def _read(sampler: Sampler, plate: Tensor, u: Tensor, v: Tensor) -> Tensor:
+    """A plate at (u, v) relative to the seam: RGBA float (B, h, w, 4)."""
+    x = (u + teeth.WIDTH) * teeth.PIXELS_PER_S - 0.5
+    y = (v - teeth.TOP) * teeth.PIXELS_PER_S - 0.5
+    half = (SUPERSAMPLING - 1) / 2
+    places = (torch.stack([x, y], dim=1) - half) / SUPERSAMPLING
+    return sampler.picture(plate, places).float()
+
+
+def _over(below: Tensor, layer: Tensor) -> Tensor:
+    alpha = layer[..., 3:] / 255
+    return below + alpha * (layer[..., :3] - below)
+
+
+def _shadow(below_upper: Tensor, above_lower: Tensor, depth: Tensor) -> Tensor:
+    """Light 0..1 between the lips: less under the upper lip and in a narrow gap."""
+    upper = 0.72 + 0.28 * (below_upper / 0.035).clamp(0, 1)
+    lower = 0.84 + 0.16 * (above_lower / 0.02).clamp(0, 1)
+    narrow = 0.72 + 0.28 * (depth / 0.04).clamp(0, 1)
+    return upper * lower * narrow
