@@ -53,11 +53,46 @@ def wav_header(sample_rate_hz: int, samples: int) -> bytes:
     return riff + shape + struct.pack("<4sI", b"data", size)
 
 
+def riff_duration_s(path: Path) -> float:
+    """What a WAV's header promises, true or not; 0 for other files and for streamed ones."""
+    with path.open("rb") as file:
+        if file.read(12)[:4] != b"RIFF":
+            return 0.0
+        bytes_a_second = 0
+        while len(head := file.read(8)) == 8:
+            name, size = struct.unpack("<4sI", head)
+            if name == b"data":
+                streamed = size == 0xFFFF_FFFF or not bytes_a_second
+                return 0.0 if streamed else float(size / bytes_a_second)
+            if name == b"fmt ":
+                bytes_a_second = int.from_bytes(file.read(16)[8:12], "little")
+                size -= 16
+            file.seek(size + size % 2, 1)
+    return 0.0
+
+
 def blocks(recording: Recording, seconds: float = BLOCK_S) -> Iterator[F32]:
     """The recording as (N,) blocks of `seconds`, -1..1; the last one may be shorter."""
     size = max(1, round(seconds * recording.sample_rate_hz))
     with soundfile.SoundFile(recording.path) as file:
         yield from file.blocks(size, dtype="float32")
+
+
+def rechunked(sound: Iterable[F32], size: int) -> Iterator[F32]:
+    """The same (N,) or (C, N) sound in blocks of exactly `size`, the last one shorter."""
+    held: list[F32] = []
+    count = 0
+    for samples in sound:
+        held.append(samples)
+        count += samples.shape[-1]
+        if count >= size:
+            joined = np.concatenate(held, axis=-1)
+            whole = count - count % size
+            for at in range(0, whole, size):
+                yield joined[..., at : at + size]
+            held, count = [joined[..., whole:]], count - whole
+    if count:
+        yield np.concatenate(held, axis=-1)
 
 
 def resampled(sound: Iterable[F32], from_hz: int, to_hz: int) -> Iterator[F32]:
