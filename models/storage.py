@@ -49,7 +49,8 @@ class LocalStore:
         return located
 
     def put(self, source: Path, key: str) -> None:
-        with replacing(self._locate(key)) as part:
+        kept = self._locate(key)
+        with replacing(kept) as part, writing_to(kept):
             shutil.copyfile(source, part)
 
     @contextmanager

@@ -1,0 +1,85 @@
+"""One portrait, one mouth and one look become one video file, frame batch by frame batch."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from models.contracts import BackgroundKind, Look
+from models.media.encode import VideoWriter, frame_count
+from models.media.waveform import SpokenAudio
+from models.motion.compose import motion_track
+from models.motion.tracks import MotionTrack, MouthTrack
+from models.portrait.face import Face, Picture
+from models.portrait.person import person_mask
+from models.renderer import Renderer, Span
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What a clip is made of."""
+
+    picture: Picture
+    face: Face
+    spoken: SpokenAudio
+    mouth: MouthTrack
+    look: Look
+    backdrop: Picture | None = None  # behind the person, for background kind picture
+
+    @property
+    def frames(self) -> int:
+        return frame_count(self.spoken.recording.duration_s, self.look.fps.rational)
+
+    @property
+    def alpha(self) -> bool:
+        return self.look.background.kind is BackgroundKind.TRANSPARENT
+
+    def motion(self) -> MotionTrack:
+        return motion_track(self.mouth, self.look.fps.rational, self.frames, self.look)
+
+
+def with_person_mask(picture: Picture, look: Look, models: Path) -> Picture:
+    """The picture with the person's outline as its alpha, where another background needs one."""
+    if look.background.kind is BackgroundKind.ORIGINAL:
+        return picture
+    mask = person_mask(models, picture.rgb)
+    if picture.alpha is not None:
+        mask = mask * (picture.alpha.astype(np.float32) / 255)
+    return replace(picture, alpha=np.rint(255 * mask).astype(np.uint8))
+
+
+@dataclass(frozen=True)
+class Times:
+    prepare_s: float
+    render_s: float  # rendering and encoding, which overlap
+
+
+def write_clip(
+    renderer: Renderer[Any],
+    scene: Scene,
+    motion: MotionTrack,
+    out: Path,
+    told: Callable[[int], None] = lambda frames: None,
+) -> Times:
+    """Render every frame of `motion` into `out`; `told` hears how many more are done.
+
+    Raises OutputError and EncodeFailed; then there is no file.
+    """
+    started = time.perf_counter()
+    prepared = renderer.prepare(scene.picture, scene.face, scene.look, scene.backdrop)
+    ready = time.perf_counter()
+    with VideoWriter(
+        out,
+        scene.look.size,
+        scene.look.fps.rational,
+        scene.spoken.recording,
+        frames=len(motion),
+        alpha=scene.alpha,
+    ) as writer:
+        for batch in renderer.render(prepared, motion, Span(0, len(motion))):
+            writer.write(batch)
+            told(len(batch))
+    return Times(ready - started, time.perf_counter() - ready)

@@ -1,0 +1,76 @@
+import errno
+import os
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from models.errors import MissingFile, OutputNotWritable
+from models.storage import ABANDONED_S, LocalStore, digest, file_sha256
+
+EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+def written(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+def test_a_file_comes_back_under_its_key(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "store")
+    store.put(written(tmp_path / "a", "sound"), "speech/ab12.wav")
+    assert store.exists("speech/ab12.wav")
+    assert store.path("speech/ab12.wav").read_text() == "sound"
+
+
+def test_a_missing_file_is_said_by_its_key(tmp_path: Path) -> None:
+    with pytest.raises(MissingFile, match=r"clips/1\.mp4"):
+        LocalStore(tmp_path).path("clips/1.mp4")
+
+
+@pytest.mark.parametrize("key", ["../a", "/etc/passwd", "a/../../b", "", "a//b", "A", "a/.hidden"])
+def test_a_key_cannot_leave_the_store(tmp_path: Path, key: str) -> None:
+    with pytest.raises(ValueError, match="no storage key"):
+        LocalStore(tmp_path).exists(key)
+
+
+def test_a_store_that_cannot_be_written_says_so(tmp_path: Path) -> None:
+    store = LocalStore(written(tmp_path / "file", "no folder"))
+    with pytest.raises(OutputNotWritable), store.work_folder():
+        pass
+
+
+def test_a_work_folder_goes_whatever_happens(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    with suppress(KeyboardInterrupt), store.work_folder() as folder:
+        written(folder / "half", "a frame")
+        raise KeyboardInterrupt
+    assert list((tmp_path / ".work").iterdir()) == []
+
+
+def test_what_a_killed_run_left_is_cleared_a_day_later(tmp_path: Path) -> None:
+    old, new = tmp_path / ".work" / "old", tmp_path / ".work" / "new"
+    for folder in (old, new):
+        folder.mkdir(parents=True)
+    long_ago = old.stat().st_mtime - ABANDONED_S - 1
+    os.utime(old, (long_ago, long_ago))
+    with LocalStore(tmp_path).work_folder():
+        assert not old.exists()
+        assert new.exists()
+
+
+def test_a_hash_is_of_the_content(tmp_path: Path) -> None:
+    assert file_sha256(written(tmp_path / "a", "")) == EMPTY_SHA256
+
+
+def test_what_is_too_large_or_no_file_has_no_hash(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="too large") as refused:
+        file_sha256(written(tmp_path / "a", "12345"), max_bytes=4)
+    assert refused.value.errno == errno.EFBIG
+    with pytest.raises(FileNotFoundError):
+        file_sha256(tmp_path)
+
+
+def test_a_digest_tells_where_one_part_ends() -> None:
+    assert digest("ab", "c") != digest("a", "bc")
+    assert digest("a", "b") == digest("a", "b")
