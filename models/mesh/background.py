@@ -24,7 +24,7 @@ def lay_background(
         raise ValueError(f"background {background.kind} needs the picture's person mask as alpha")
     if background.kind is BackgroundKind.TRANSPARENT:
         return np.dstack([person, mask])
-    share = mask[..., None].astype(np.float32) / 255
+    share: F32 = mask[..., None].astype(np.float32) / np.float32(255)
     behind = _behind(person, share, background, backdrop)
     return np.asarray((behind + share * (person - behind)).round().clip(0, 255), np.uint8)
 

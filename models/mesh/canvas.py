@@ -51,22 +51,26 @@ def frame_portrait(
 def warp_to_frame(image: U8, transform: F64, size: tuple[int, int]) -> U8:
     """`image` in frame coordinates at SUPERSAMPLING; (h, w[, C]) to (2H, 2W[, C])."""
     scale = float(np.hypot(*transform[:, 0]))
-    fine = _fine(transform)
-    if scale * SUPERSAMPLING < 1:  # averaging first: a warp alone would alias
-        shrink = scale * SUPERSAMPLING
-        image = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-        centre = np.array([0.5, 0.5])
-        fine[:, :2] /= shrink
-        fine[:, 2] += fine[:, :2] @ centre - fine[:, :2] @ (centre * shrink)
+    image, fine = _averaged(image, _fine(transform), scale * SUPERSAMPLING)
     target = (size[0] * SUPERSAMPLING, size[1] * SUPERSAMPLING)
-    warped = cv2.warpAffine(
-        image, fine, target, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
-    )
+    mirrored = cv2.BORDER_REFLECT_101
+    warped = cv2.warpAffine(image, fine, target, flags=cv2.INTER_CUBIC, borderMode=mirrored)
     if scale > SHARPEN_ABOVE and image.ndim == 3:
         blurred = cv2.GaussianBlur(warped, (0, 0), 1.2 * scale)
         warped = cv2.addWeighted(warped, 1.25, blurred, -0.25, 0)
-    outside = cv2.warpAffine(np.full(image.shape[:2], 255, np.uint8), fine, target)
-    return _soften_outside(warped, outside) if outside.min() < 255 else warped
+    inside = np.asarray(cv2.warpAffine(np.full(image.shape[:2], 255, np.uint8), fine, target))
+    pixels = np.asarray(warped, np.uint8)
+    return _soften_outside(pixels, inside.astype(np.uint8)) if inside.min() < 255 else pixels
+
+
+def _averaged(image: U8, fine: F64, scale: float) -> tuple[U8, F64]:
+    """Make a too large picture smaller by averaging first: a warp alone would alias."""
+    if scale >= 1:
+        return image, fine
+    small = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    linear = fine[:, :2] / scale
+    shift = fine[:, 2] + linear @ np.full(2, 0.5) * (1 - scale)  # pixel centres stay centres
+    return np.asarray(small, np.uint8), np.column_stack([linear, shift])
 
 
 def _similarity(picture_size: tuple[int, int], face: Face, size: tuple[int, int]) -> F64:

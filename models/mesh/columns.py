@@ -30,7 +30,11 @@ class LocalFrame:
 
     def local(self, points: F32) -> F64:
         """Pixels (N, 2) to (u, v)."""
-        return np.asarray((points - self.origin) @ np.linalg.inv(self.axes).T, np.float64)
+        return np.asarray((points - self.origin) @ self.inverse.T, np.float64)
+
+    @property
+    def inverse(self) -> F64:
+        return np.asarray(np.linalg.inv(self.axes), np.float64)
 
     def pixels(self, local: F64) -> F64:
         """(u, v) of (N, 2) to pixels."""
@@ -50,23 +54,24 @@ def contour(points: F64) -> F64:
 
 
 def at_columns(curves: Tensor, u: Tensor) -> Tensor:
-    """Curves (B, K, COLUMNS) read at u (B, P): (B, K, P), linear between columns."""
+    """Curves (B, K, COLUMNS) read at u (B, h, w): (B, K, h, w), linear between columns."""
     position = ((u + REACH) * ((COLUMNS - 1) / (2 * REACH))).clamp(0, COLUMNS - 1.001)
     left = position.floor()
     weight = (position - left)[:, None]
-    index = left.long()[:, None].expand(-1, curves.shape[1], -1)
-    low = torch.gather(curves, 2, index)
-    return low + weight * (torch.gather(curves, 2, index + 1) - low)
+    index = left.long().flatten(1)[:, None].expand(-1, curves.shape[1], -1)
+    shape = (len(u), curves.shape[1], *u.shape[1:])
+    low, high = (torch.gather(curves, 2, at).reshape(shape) for at in (index, index + 1))
+    return low + weight * (high - low)
 
 
 def source_of(v: Tensor, target: Tensor, source: Tensor) -> Tensor:
-    """Where in the photo v (B, P) comes from, knots `target` and `source` of (B, K, P)."""
-    span = (target[:, 1:] - target[:, :-1]).clamp_min(MIN_STRETCH)
-    share = ((v[:, None] - target[:, :-1]) / span).clamp(0, 1)
-    inside = (share * (source[:, 1:] - source[:, :-1])).sum(dim=1)
-    above = (v - target[:, 0]).clamp_max(0)
-    below = (v - target[:, -1]).clamp_min(0)
-    return source[:, 0] + above + inside + below
+    """Where in the photo v (B, h, w) comes from, knots `target` and `source` (B, K, h, w)."""
+    place = source[:, 0] + (v - target[:, 0]).clamp_max(0) + (v - target[:, -1]).clamp_min(0)
+    for k in range(target.shape[1] - 1):
+        span = (target[:, k + 1] - target[:, k]).clamp_min(MIN_STRETCH)
+        share = ((v - target[:, k]) / span).clamp(0, 1)
+        place = place + share * (source[:, k + 1] - source[:, k])
+    return place
 
 
 def smoothstep(x: F64) -> F64:

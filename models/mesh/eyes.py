@@ -22,6 +22,7 @@ class Eye:
     """Knots and weights per column, units of S."""
 
     frame: LocalFrame
+    scale: float  # S, pixels
     knots: Tensor  # (5, C)
     opening: Tensor  # (C,) lower minus upper lid edge in the photo
     brow: Tensor  # (C,) share of the brow's raise
@@ -92,6 +93,7 @@ def _measure(
     circle = local[list(iris)]
     return Eye(
         frame=frame,
+        scale=scale,
         knots=_tensor(knots),
         opening=_tensor(knots[LOWER] - knots[UPPER]),
         brow=_tensor(

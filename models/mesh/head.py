@@ -9,9 +9,9 @@ from torch import Tensor
 
 from models.arrays import F32, F64
 from models.mesh.columns import smoothstep
+from models.mesh.grid import Grid
 from models.portrait.topology import CHIN, FACE_OVAL
 
-CELL = 4  # frame pixels between grid nodes; nodes lie where an image resize expects them
 BORDER_PX = 60  # over which movement dies away, at 512 pixels
 NECK_PIVOT = 0.5  # below the chin, units of S: what the head rolls about
 AXIS_DEPTH = 0.35  # behind the ears, units of S: what the head turns and nods about
@@ -26,22 +26,17 @@ class HeadBasis:
 
     def displacement(self, head: Tensor) -> Tensor:
         """Head controls (B, 5) to where a node's picture comes from, (B, 2, gh, gw), pixels."""
-        return -(head @ self.fields).view(-1, 2, *self.grid)
+        moved = head[:, 0, None] * self.fields[0]
+        for axis in range(1, len(self.fields)):  # one by one: the sum must not depend on the batch
+            moved = moved + head[:, axis, None] * self.fields[axis]
+        return -moved.view(-1, 2, *self.grid)
 
 
-def grid_nodes(size: tuple[int, int]) -> F64:
-    """Pixel positions of the grid nodes, (gh, gw, 2): the centres of CELL x CELL cells."""
-    width, height = size
-    x = np.arange(-(-width // CELL)) * CELL + (CELL - 1) / 2
-    y = np.arange(-(-height // CELL)) * CELL + (CELL - 1) / 2
-    return np.stack(np.meshgrid(x, y), axis=-1)
-
-
-def head_basis(landmarks: F32, scale: float, size: tuple[int, int]) -> HeadBasis:
-    """Landmarks (478, 3) in frame pixels, S in pixels and the frame's (W, H) to the five fields."""
-    nodes = grid_nodes(size)
-    weight = _head_weight(nodes, landmarks, scale) * _border_weight(nodes, size)
-    depth = _depth(nodes, landmarks, scale)
+def head_basis(landmarks: F32, scale: float, grid: Grid) -> HeadBasis:
+    """Landmarks (478, 3) in frame pixels, S in pixels and the frame's grid to the five fields."""
+    nodes = grid.nodes()
+    weight = _head_weight(nodes, landmarks) * _border_weight(nodes, grid.size)
+    depth = _depth(grid, landmarks, scale)
     pivot = landmarks[CHIN, :2] + np.array([0.0, NECK_PIVOT * scale])
     offset = nodes - pivot
     zero = np.zeros_like(weight)
@@ -58,7 +53,7 @@ def head_basis(landmarks: F32, scale: float, size: tuple[int, int]) -> HeadBasis
     return HeadBasis(torch.from_numpy(fields.reshape(5, -1).astype(np.float32)), (gh, gw))
 
 
-def _head_weight(nodes: F64, landmarks: F32, scale: float) -> F64:
+def _head_weight(nodes: F64, landmarks: F32) -> F64:
     """1 on the face, falling smoothly over hair and neck."""
     oval = landmarks[list(FACE_OVAL), :2]
     low, high = oval.min(axis=0), oval.max(axis=0)
@@ -73,16 +68,16 @@ def _border_weight(nodes: F64, size: tuple[int, int]) -> F64:
     return smoothstep(far / (BORDER_PX * min(size) / 512))
 
 
-def _depth(nodes: F64, landmarks: F32, scale: float) -> F64:
+def _depth(grid: Grid, landmarks: F32, scale: float) -> F64:
     """Distance before the axis the head turns about, pixels; smooth, from the landmarks' z."""
     behind = float(landmarks[[234, 454], 2].mean()) + AXIS_DEPTH * scale
-    height, width = nodes.shape[:2]
+    height, width = grid.shape
     summed, weight = np.zeros((height, width)), np.zeros((height, width))
-    column = np.clip(landmarks[:, 0] / CELL, 0, width - 1).astype(int)
-    row = np.clip(landmarks[:, 1] / CELL, 0, height - 1).astype(int)
+    column = np.clip(landmarks[:, 0] / grid.cell, 0, width - 1).astype(int)
+    row = np.clip(landmarks[:, 1] / grid.cell, 0, height - 1).astype(int)
     np.add.at(summed, (row, column), behind - landmarks[:, 2])
     np.add.at(weight, (row, column), 1.0)
-    sigma = 0.16 * scale / CELL
+    sigma = 0.16 * scale / grid.cell
     near = cv2.GaussianBlur(summed, (0, 0), sigma), cv2.GaussianBlur(weight, (0, 0), sigma)
     wide = cv2.GaussianBlur(summed, (0, 0), 4 * sigma), cv2.GaussianBlur(weight, (0, 0), 4 * sigma)
     rest = AXIS_DEPTH * scale * 1e-3

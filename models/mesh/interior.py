@@ -5,16 +5,21 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
+from scipy.ndimage import gaussian_filter1d, median_filter
 from torch import Tensor
 
-from models.arrays import F64, U8
+from models.arrays import F64, U8, Bool
 from models.mesh import teeth
 from models.mesh.canvas import SUPERSAMPLING, Canvas
+from models.mesh.columns import column_grid
+from models.mesh.features import MouthLayers
 from models.mesh.mouth import LOWER_INNER, PHOTO_OPEN, UPPER_INNER, Mouth
 from models.mesh.sampling import Sampler
 from models.motion.tracks import MOUTH_CHANNELS
 from models.portrait import topology
 
+CAVITY = (0.26, 0.15, 0.16)  # of the lips' colour
+TONGUE = (0.86, 0.66, 0.68)
 LUMA = np.array([0.299, 0.587, 0.114])
 
 
@@ -26,21 +31,20 @@ class Interior:
     own_teeth: bool
 
     def colours(
-        self, mouth: Mouth, sampler: Sampler, u: Tensor, v: Tensor, lips: Tensor, control: Tensor
+        self, mouth: Mouth, sampler: Sampler, layers: MouthLayers, control: Tensor
     ) -> Tensor:
-        """Head-fixed u, v (B, h, w), lips (B, 2, h, w), controls (B, 9) to RGB (B, h, w, 3)."""
+        """The lips' layers at every pixel and controls (B, 9) to RGB (B, h, w, 3)."""
         value = dict(zip(MOUTH_CHANNELS, control[:, :, None, None].unbind(dim=1), strict=True))
-        top, low = lips[:, 0], lips[:, 1]
+        u, v, (top, low) = mouth.centred(layers.u), layers.v, layers.edges.unbind(dim=1)
         depth = (low - top).clamp_min(1e-3)
-        seam = float(mouth.seam[len(mouth.seam) // 2])
-        cavity = (self.lip * torch.tensor([0.26, 0.15, 0.16])).expand(*u.shape, 3)
+        below_seam = v - mouth.middle_seam
+        cavity = (self.lip * self.lip.new_tensor(CAVITY)).expand(*u.shape, 3)
         pixels = _over(cavity, self._tongue(u, v, low, depth, value["tongue"], mouth))
-        u = mouth.centred(u)
         drop = 0.72 * value["gap"] + 0.008
-        pixels = _over(pixels, _read(sampler, self.lower, u, v - seam - drop))
-        pixels = _over(pixels, _read(sampler, self.upper, u, v - seam))
+        pixels = _over(pixels, _read(sampler, self.lower, u, below_seam - drop))
+        pixels = _over(pixels, _read(sampler, self.upper, u, below_seam))
         light = _shadow(v - top, low - v, depth)[..., None]
-        return pixels * light ** torch.tensor([0.9, 1.05, 1.15])
+        return pixels * light ** light.new_tensor([0.9, 1.05, 1.15])  # red goes deeper than blue
 
     def _tongue(
         self, u: Tensor, v: Tensor, low: Tensor, depth: Tensor, raised: Tensor, mouth: Mouth
@@ -52,7 +56,7 @@ class Interior:
         groove = 1 - 0.12 * torch.exp(-((u / 0.025) ** 2))
         rise = ((low - v) / height.clamp_min(1e-3)).clamp(0, 1)
         shade = (0.62 + 0.30 * rise) * groove
-        colour = shade[..., None] * self.lip * torch.tensor([0.86, 0.66, 0.68])
+        colour = shade[..., None] * self.lip * self.lip.new_tensor(TONGUE)
         return torch.cat([colour, 255 * alpha[..., None]], dim=-1)
 
 
@@ -80,7 +84,7 @@ def scene_light(canvas: Canvas) -> teeth.Light:
     white = _sclera(canvas, float(skin @ LUMA))
     level = np.clip(max(0.95 * skin @ LUMA, 0.9 * white), 30, 225)
     neutral = np.array([1.0, 0.955, 0.87])
-    tint = 0.75 * neutral + 0.25 * skin / max(skin.max(), 1.0)
+    tint = 0.62 * neutral + 0.38 * skin / max(skin.max(), 1.0)
     return teeth.Light(tooth=level * tint / (tint @ LUMA), lip=lip)
 
 
@@ -110,45 +114,46 @@ def _median(canvas: Canvas, *masks: U8) -> F64:
 def _own_teeth(canvas: Canvas, mouth: Mouth) -> U8 | None:
     """The photo's upper teeth as a plate, None where none are seen."""
     u, v = teeth.plate_grid()
-    middle = float(mouth.seam[len(mouth.seam) // 2])
-    places = mouth.frame.pixels(np.stack([u.ravel(), (v + middle).ravel()], axis=1))
+    places = mouth.frame.pixels(np.stack([u.ravel(), (v + mouth.middle_seam).ravel()], axis=1))
     fine = (places * SUPERSAMPLING + (SUPERSAMPLING - 1) / 2).astype(np.float32)
-    photo = cv2.remap(
-        canvas.rgb, fine[:, 0].reshape(u.shape), fine[:, 1].reshape(u.shape), cv2.INTER_CUBIC
-    )
-    shown = _shown_teeth(photo, u, v + middle, mouth)
+    x, y = fine[:, 0].reshape(u.shape), fine[:, 1].reshape(u.shape)
+    photo = np.asarray(cv2.remap(canvas.rgb, x, y, cv2.INTER_CUBIC), np.uint8)
+    shown = _shown_teeth(photo, u, v + mouth.middle_seam, mouth)
     if shown.mean() < 0.02:
         return None
     return _extend(photo, shown)
 
 
-def _shown_teeth(photo: U8, u: F64, v: F64, mouth: Mouth) -> np.ndarray:
+def _shown_teeth(photo: U8, u: F64, v: F64, mouth: Mouth) -> Bool:
     """Bright, hardly coloured pixels between the inner lips."""
-    columns = np.linspace(-1, 1, mouth.knots.shape[1])
+    columns = column_grid()
     top = np.interp(u, columns, mouth.knots[UPPER_INNER].numpy()) + 0.004
     low = np.interp(u, columns, mouth.knots[LOWER_INNER].numpy())
     inside = (v > top) & (v < low) & (low - top > 0.012)
     luma = photo @ LUMA
     peak = np.percentile(luma[inside], 90) if inside.any() else 255.0
-    redness = photo[..., 0].astype(float) - photo[..., 1]
-    return inside & (luma > 0.55 * peak) & (redness < 0.28 * peak)
+    redness = photo[..., 0].astype(np.float64) - photo[..., 1]
+    usual = np.median(redness[inside]) if inside.any() else 0.0
+    shown = inside & (luma > 0.58 * peak) & (redness < usual + 0.10 * peak)
+    opened = cv2.morphologyEx(shown.astype(np.uint8), cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
+    return np.asarray(opened > 0)
 
 
-def _extend(photo: U8, shown: np.ndarray) -> U8:
-    """Each column's topmost tooth colour goes on upwards; columns without teeth stay empty."""
-    mask = cv2.morphologyEx(shown.astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)) > 0
-    rows = np.arange(len(mask))[:, None]
-    has = mask.any(axis=0)
-    first = np.where(has, mask.argmax(axis=0), len(mask))
-    last = np.where(has, len(mask) - 1 - mask[::-1].argmax(axis=0), -1)
-    source_row = np.clip(np.maximum(rows, np.minimum(first + 2, last)), 0, len(mask) - 1)
-    colour = np.take_along_axis(photo, source_row[..., None].repeat(3, axis=2), axis=0).astype(
-        float
-    )
-    above = np.clip((first - rows) / (0.09 * teeth.PIXELS_PER_S), 0, 1)
-    colour *= (1 - 0.18 * above)[..., None]
-    alpha = cv2.GaussianBlur(((rows <= last) & has).astype(np.float32), (0, 0), 1.0)
-    return np.clip(np.dstack([colour, alpha * 255]).round(), 0, 255).astype(np.uint8)
+def _extend(photo: U8, shown: Bool) -> U8:
+    """Teeth go on upwards under the lip; their edge is smooth, their sides fade into the dark."""
+    rows = np.arange(len(shown))[:, None]
+    has = shown.any(axis=0)
+    first = np.where(has, shown.argmax(axis=0), len(shown))
+    last = np.where(has, len(shown) - 1 - shown[::-1].argmax(axis=0), -1)
+    edge = median_filter(last, 9, mode="nearest")
+    source_row = np.clip(np.maximum(rows, np.minimum(first + 2, last)), 0, len(shown) - 1)
+    source_row = np.minimum(source_row, np.maximum(last - 1, 0))
+    colour = np.take_along_axis(photo, source_row[..., None].repeat(3, axis=2), axis=0)
+    above = np.clip((first - rows) / (0.09 * teeth.PIXELS_PER_S), 0, 1)[..., None]
+    sides = gaussian_filter1d((has & (edge > 0)).astype(np.float64), 5)
+    alpha = np.clip(edge - rows + 0.5, 0, 1) * np.clip(2 * sides - 1, 0, 1)
+    plate = np.dstack([colour * (1 - 0.18 * above), alpha * 255])
+    return np.asarray(cv2.GaussianBlur(plate, (0, 0), 0.7).round().clip(0, 255), np.uint8)
 
 
 def _read(sampler: Sampler, plate: Tensor, u: Tensor, v: Tensor) -> Tensor:
@@ -157,7 +162,7 @@ def _read(sampler: Sampler, plate: Tensor, u: Tensor, v: Tensor) -> Tensor:
     y = (v - teeth.TOP) * teeth.PIXELS_PER_S - 0.5
     half = (SUPERSAMPLING - 1) / 2
     places = (torch.stack([x, y], dim=1) - half) / SUPERSAMPLING
-    return sampler.picture(plate, places).float()
+    return sampler.read(plate, places).float()
 
 
 def _over(below: Tensor, layer: Tensor) -> Tensor:
@@ -167,7 +172,7 @@ def _over(below: Tensor, layer: Tensor) -> Tensor:
 
 def _shadow(below_upper: Tensor, above_lower: Tensor, depth: Tensor) -> Tensor:
     """Light 0..1 between the lips: less under the upper lip and in a narrow gap."""
-    upper = 0.72 + 0.28 * (below_upper / 0.035).clamp(0, 1)
+    upper = 0.82 + 0.18 * (below_upper / 0.035).clamp(0, 1)
     lower = 0.84 + 0.16 * (above_lower / 0.02).clamp(0, 1)
-    narrow = 0.72 + 0.28 * (depth / 0.04).clamp(0, 1)
+    narrow = 0.78 + 0.22 * (depth / 0.04).clamp(0, 1)
     return upper * lower * narrow

@@ -40,7 +40,7 @@ class Plate:
     def read(self, sampler: Sampler, places: Tensor) -> Tensor:
         """At frame places (B, 2, h, w): (B, h, w, 3)."""
         offset = torch.tensor([self.left, self.top], dtype=places.dtype) / SUPERSAMPLING
-        return sampler.picture(self.pixels, places - offset[:, None, None])
+        return sampler.read(self.pixels, places - offset[:, None, None])
 
 
 @dataclass(frozen=True)

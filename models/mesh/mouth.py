@@ -52,6 +52,11 @@ class Mouth:
     half_width: float
     rest_gap: float  # of the photo, at the middle
 
+    @property
+    def middle_seam(self) -> float:
+        """v of the closed lips at u = 0."""
+        return float(self.seam[len(self.seam) // 2])
+
     def targets(self, mouth: Tensor) -> Tensor:
         """Controls (B, 9) as MOUTH_CHANNELS to knots (B, 7, C)."""
         control = dict(zip(MOUTH_CHANNELS, mouth[:, :, None].unbind(dim=1), strict=True))
@@ -96,7 +101,7 @@ class Mouth:
         return off * halves
 
     def across(self, v: Tensor) -> Tensor:
-        """Share of `sideways` at height v (B, P): all at the lips, none at nose and chin."""
+        """Share of `sideways` at height v (B, h, w): all at the lips, none at nose and chin."""
         nose, chin = float(self.knots[NOSE].min()), float(self.knots[JAW].max())
         above = ((v - nose) / (0.0 - nose) / 0.8).clamp(0, 1)
         below = ((chin - v) / chin / 0.8).clamp(0, 1)

@@ -1,60 +1,64 @@
-"""Paints the mouth and the eyes of a batch of frames, each in its rectangle, pixel by pixel."""
+"""Paints the mouth and the eyes of a batch of frames, each in its box, pixel by pixel."""
 
-from dataclasses import dataclass
+from dataclasses import fields
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from models.arrays import F64
-from models.mesh.columns import LocalFrame, at_columns
 from models.mesh.eyes import BELOW, CREASE, Eye
-from models.mesh.features import Layers, eye_layers, mouth_layers, shaped
-from models.mesh.head import CELL
+from models.mesh.features import EyeLayers, Layers, MouthLayers
+from models.mesh.grid import Box, Grid, box_around
 from models.mesh.interior import Interior
 from models.mesh.lids import Lid
-from models.mesh.mouth import Mouth
+from models.mesh.mouth import JAW, Mouth
 from models.mesh.sampling import Sampler
 
 SEAM_SOFT_PX = 1.4  # over which one lip gives way to the other
 SEAM_SHADE = 0.34  # of the contact line between lips that were apart in the photo
 HEAD_ROOM = 0.07  # how far the head carries a feature, units of S
 
-
-@dataclass(frozen=True)
-class Box:
-    """A rectangle of whole grid cells, in frame pixels."""
-
-    left: int
-    top: int
-    right: int
-    bottom: int
-
-    def of(self, field: Tensor) -> Tensor:
-        """The part of a (B, 2, H, W) field."""
-        return field[:, :, self.top : self.bottom, self.left : self.right]
+AnyLayers = TypeVar("AnyLayers", bound=Layers)
 
 
-def mouth_box(mouth: Mouth, size: tuple[int, int]) -> Box:
-    half, seam = mouth.half_width, float(mouth.seam[len(mouth.seam) // 2])
-    corners = np.array([[-half, seam - 0.10], [half, seam + 0.26]])
-    return _box_around(mouth.frame, corners, size)
+def mouth_box(mouth: Mouth, grid: Grid) -> Box:
+    """The cells in which the lips part."""
+    half, seam = mouth.half_width, mouth.middle_seam
+    corners = np.array([[-half, seam - 0.10], [half, seam + 0.22]])
+    return box_around(mouth.frame, corners, HEAD_ROOM, grid)
 
 
-def eye_box(eye: Eye, size: tuple[int, int]) -> Box:
+def jaw_box(mouth: Mouth, grid: Grid) -> Box:
+    """The cells that the mouth and the jaw move."""
+    top, chin = float(mouth.knots[0].min()), float(mouth.knots[JAW].max())
+    corners = np.array([[-1.0, top], [1.0, top], [-1.0, chin + 0.6], [1.0, chin + 0.6]])
+    return box_around(mouth.frame, corners, HEAD_ROOM, grid)
+
+
+def eye_box(eye: Eye, grid: Grid) -> Box:
+    """The cells in which the lids move."""
     half = eye.half_width
     top, low = float(eye.knots[CREASE].min()), float(eye.knots[BELOW].max())
-    return _box_around(eye.frame, np.array([[-half, top], [half, low]]), size)
+    return box_around(eye.frame, np.array([[-half, top], [half, low]]), HEAD_ROOM, grid)
 
 
-def _box_around(frame: LocalFrame, local: F64, size: tuple[int, int]) -> Box:
-    scale = float(np.linalg.norm(frame.axes[:, 0]))
-    pixels = frame.pixels(local)
-    low = np.floor((pixels.min(axis=0) - HEAD_ROOM * scale) / CELL).astype(int) * CELL
-    high = np.ceil((pixels.max(axis=0) + HEAD_ROOM * scale) / CELL).astype(int) * CELL
-    left, top = np.clip(low, 0, None)
-    right, bottom = np.minimum(high, size)
-    return Box(int(left), int(top), int(right), int(bottom))
+def brow_box(eye: Eye, grid: Grid) -> Box:
+    """The cells that the lids and the brow move."""
+    reach = 2.2 * eye.half_width
+    top, low = float(eye.knots[0].min()) - 0.36, float(eye.knots[BELOW].max())
+    corners = np.array([[-reach, top], [reach, top], [-reach, low], [reach, low]])
+    return box_around(eye.frame, corners, HEAD_ROOM, grid)
+
+
+def enlarged(layers: AnyLayers, box: Box, sampler: Sampler, cell: int) -> AnyLayers:
+    """The layers of a box of nodes, at every pixel."""
+    planes = {field.name: getattr(layers, field.name) for field in fields(layers)}
+    flat = [value if value.dim() == 4 else value[:, None] for value in planes.values()]
+    fine = sampler.enlarge(box.of(torch.cat(flat, dim=1)), cell)
+    parts = torch.split(fine, [value.shape[1] for value in flat], dim=1)
+    whole = zip(planes.items(), parts, strict=True)
+    return type(layers)(**{name: p if v.dim() == 4 else p[:, 0] for (name, v), p in whole})
 
 
 def paint_mouth(
@@ -63,22 +67,15 @@ def paint_mouth(
     mouth: Mouth,
     interior: Interior,
     control: Tensor,
-    places: Tensor,
+    layers: MouthLayers,
 ) -> Tensor:
-    """Rest places (B, 2, h, w) of the mouth's box and controls (B, 9) to pixels (B, h, w, 3)."""
-    shape = places.shape[2:]
-    layers = mouth_layers(mouth, control, mouth.targets(control), places.flatten(2))
-    upper, lower = (
-        _read(sampler, canvas, layers.upper, shape),
-        _read(sampler, canvas, layers.lower, shape),
-    )
-    scale = mouth.scale
-    lips = _meet(layers, upper, lower, scale, shape)
-    lips = lips * _contact_line(mouth, layers, scale, shape)
-    edges = shaped(layers.edges, shape)
-    u, v = shaped(layers.u, shape), shaped(layers.v, shape)
-    inside = interior.colours(mouth, sampler, u, v, edges, control)
-    alpha = shaped(_opening(layers, scale), shape)[..., None]
+    """The mouth's layers at every pixel and controls (B, 9) to pixels (B, h, w, 3)."""
+    upper, lower = (_read(sampler, canvas, places) for places in (layers.upper, layers.lower))
+    lips = _meet(layers, upper, lower, mouth.scale)
+    if mouth.rest_gap > 0.015:
+        lips = lips * _contact_line(layers, mouth.scale)
+    inside = interior.colours(mouth, sampler, layers, control)
+    alpha = _opening(layers, mouth.scale)[..., None]
     return lips + alpha * (inside - lips)
 
 
@@ -89,56 +86,49 @@ def paint_eye(
     lid: Lid,
     blink: Tensor,
     gaze: Tensor,
-    brow: Tensor,
-    places: Tensor,
+    rest: Tensor,
+    layers: EyeLayers,
 ) -> Tensor:
-    """Rest places (B, 2, h, w) of the eye's box, blink (B,), gaze (B, 2), brow (B,) to pixels."""
-    shape = places.shape[2:]
-    flat = places.flatten(2)
-    layers = eye_layers(eye, blink, brow, flat)
-    upper = lid.over(sampler, shaped(layers.upper, shape), shaped(layers.lashes, shape), blink)
-    lower = _read(sampler, canvas, layers.lower, shape)
-    scale = float(np.linalg.norm(eye.frame.axes[:, 0]))
-    lids = _meet(layers, upper, lower, scale, shape)
-    ball = _read(sampler, canvas, _looked(eye, layers, gaze, flat, scale), shape)
-    under_lid = shaped(layers.v - layers.edges[:, 0], shape)
+    """Blink (B,), gaze (B, 2), rest places (B, 2, h, w) and layers to pixels (B, h, w, 3)."""
+    upper = lid.over(sampler, layers.upper, layers.lashes, blink)
+    lower = _read(sampler, canvas, layers.lower)
+    lids = _meet(layers, upper, lower, eye.scale)
+    ball = _read(sampler, canvas, _looked(eye, layers, gaze, rest))
+    under_lid = layers.v - layers.edges[:, 0]
     shade = 1 - 0.3 * blink[:, None, None] * (1 - (under_lid / 0.03).clamp(0, 1))
-    alpha = shaped(_opening(layers, scale), shape)[..., None]
+    alpha = _opening(layers, eye.scale)[..., None]
     return lids + alpha * (ball * shade[..., None] - lids)
 
 
-def _looked(eye: Eye, layers: Layers, gaze: Tensor, places: Tensor, scale: float) -> Tensor:
+def _looked(eye: Eye, layers: Layers, gaze: Tensor, rest: Tensor) -> Tensor:
     """Where the eyeball's pixels come from when it looks aside by `gaze` (units of S)."""
     away = (layers.u - eye.iris[0]).abs() / eye.half_width
     share = (1 - ((away - 0.35) / 0.55).clamp(0, 1)) ** 2
-    return places - scale * gaze[:, :, None] * share[:, None]
+    return rest - eye.scale * gaze[:, :, None, None] * share[:, None]
 
 
-def _read(sampler: Sampler, canvas: Tensor, places: Tensor, shape: torch.Size) -> Tensor:
-    return sampler.picture(canvas, shaped(places, shape))[..., :3].float()
+def _read(sampler: Sampler, canvas: Tensor, places: Tensor) -> Tensor:
+    return sampler.read(canvas, places)[..., :3].float()
 
 
-def _meet(layers: Layers, upper: Tensor, lower: Tensor, scale: float, shape: torch.Size) -> Tensor:
+def _meet(layers: Layers, upper: Tensor, lower: Tensor, scale: float) -> Tensor:
     """Both layers in one picture, softly divided along the middle of the opening."""
     below = (layers.v - layers.edges.mean(dim=1)) * scale
-    share = shaped((below / SEAM_SOFT_PX + 0.5).clamp(0, 1), shape)[..., None]
+    share = (below / SEAM_SOFT_PX + 0.5).clamp(0, 1)[..., None]
     return upper + share * (lower - upper)
 
 
 def _opening(layers: Layers, scale: float) -> Tensor:
-    """1 inside the opening, 0 outside, anti-aliased over a pixel: (B, P)."""
+    """1 inside the opening, 0 outside, anti-aliased over a pixel: (B, h, w)."""
     top = ((layers.v - layers.edges[:, 0]) * scale + 0.5).clamp(0, 1)
     low = ((layers.edges[:, 1] - layers.v) * scale + 0.5).clamp(0, 1)
     narrow = ((layers.edges[:, 1] - layers.edges[:, 0]) * scale).clamp(0, 1)
     return top * low * narrow
 
 
-def _contact_line(mouth: Mouth, layers: Layers, scale: float, shape: torch.Size) -> Tensor:
+def _contact_line(layers: MouthLayers, scale: float) -> Tensor:
     """The dark line where closed lips touch, for a photo whose lips are apart."""
-    if mouth.rest_gap < 0.015:
-        return torch.ones(1)
     off = (layers.v - layers.edges.mean(dim=1)) * scale / 1.3
     gap = (layers.edges[:, 1] - layers.edges[:, 0]) * scale
-    inside = at_columns(mouth.profile.expand(len(layers.u), 1, -1), layers.u_photo)[:, 0]
-    line = torch.exp(-(off**2)) * (1 - gap / 3).clamp(0, 1) * inside
-    return shaped(1 - SEAM_SHADE * line, shape)[..., None]
+    line = torch.exp(-(off**2)) * (1 - gap / 3).clamp(0, 1) * layers.profile
+    return (1 - SEAM_SHADE * line)[..., None]

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -11,12 +10,21 @@ from models.arrays import F32, U8
 from models.contracts import Look
 from models.mesh.canvas import Canvas, frame_portrait
 from models.mesh.eyes import Eye, measure_eyes
-from models.mesh.features import eye_layers, mouth_layers, shaped
-from models.mesh.head import HeadBasis, grid_nodes, head_basis
+from models.mesh.features import EyeLayers, MouthLayers, eye_layers, mouth_layers
+from models.mesh.grid import Box, Grid, grid_for
+from models.mesh.head import HeadBasis, head_basis
 from models.mesh.interior import Interior, build_interior
 from models.mesh.lids import Lid, build_lid
 from models.mesh.mouth import Mouth, measure_mouth
-from models.mesh.paint import Box, eye_box, mouth_box, paint_eye, paint_mouth
+from models.mesh.paint import (
+    brow_box,
+    enlarged,
+    eye_box,
+    jaw_box,
+    mouth_box,
+    paint_eye,
+    paint_mouth,
+)
 from models.mesh.sampling import CpuSampler, Sampler, TorchSampler
 from models.motion.tracks import MotionTrack
 from models.portrait.face import Face, Picture
@@ -26,20 +34,29 @@ BATCH = 8
 
 
 @dataclass(frozen=True)
+class EyePart:
+    """An eye, what its lid is made of, and the cells it is painted in and that it moves."""
+
+    eye: Eye
+    lid: Lid
+    box: Box
+    reach: Box
+
+
+@dataclass(frozen=True)
 class MeshPortrait:
     """A portrait framed and measured."""
 
     canvas: Canvas
-    pixels: Tensor  # (2H, 2W, 3) uint8
+    grid: Grid
+    pixels: Tensor  # (2H, 2W, C) uint8
     nodes: Tensor  # (2, gh, gw) frame pixels
-    pixel_grid: Tensor  # (2, H, W) frame pixels
     head: HeadBasis
     mouth: Mouth
-    eyes: tuple[Eye, Eye]
-    lids: tuple[Lid, Lid]
     interior: Interior
     mouth_box: Box
-    eye_boxes: tuple[Box, Box]
+    jaw_box: Box
+    eyes: tuple[EyePart, EyePart]
 
     @property
     def size(self) -> tuple[int, int]:
@@ -69,21 +86,20 @@ class MeshRenderer:
         self, picture: Picture, face: Face, look: Look, backdrop: Picture | None = None
     ) -> MeshPortrait:
         canvas = frame_portrait(picture, face, look, backdrop)
-        size = look.size
-        mouth = measure_mouth(canvas.landmarks, size)
-        eyes = measure_eyes(canvas.landmarks, mouth.scale)
+        grid = grid_for(look.size)
+        mouth = measure_mouth(canvas.landmarks, look.size)
+        left, right = measure_eyes(canvas.landmarks, mouth.scale)
         return MeshPortrait(
             canvas=canvas,
+            grid=grid,
             pixels=torch.from_numpy(canvas.pixels),
-            nodes=_channels_first(grid_nodes(size)),
-            pixel_grid=_channels_first(np.stack(np.meshgrid(*map(np.arange, size)), axis=-1)),
-            head=head_basis(canvas.landmarks, mouth.scale, size),
+            nodes=grid.planes(),
+            head=head_basis(canvas.landmarks, mouth.scale, grid),
             mouth=mouth,
-            eyes=eyes,
-            lids=(build_lid(canvas, eyes[0]), build_lid(canvas, eyes[1])),
             interior=build_interior(canvas, mouth),
-            mouth_box=mouth_box(mouth, size),
-            eye_boxes=(eye_box(eyes[0], size), eye_box(eyes[1], size)),
+            mouth_box=mouth_box(mouth, grid),
+            jaw_box=jaw_box(mouth, grid),
+            eyes=(_measure_eye(canvas, left, grid), _measure_eye(canvas, right, grid)),
         )
 
     def render(self, prepared: MeshPortrait, motion: MotionTrack, span: Span) -> Iterator[U8]:
@@ -105,57 +121,74 @@ class MeshRenderer:
         )
 
     def _frames(self, portrait: MeshPortrait, control: _Controls) -> Tensor:
-        """(B, H, W, 3) uint8: the whole frame by the coarse grid, then the features over it."""
-        carried = portrait.head.displacement(control.head)
-        coarse = _coarse_displacement(portrait, control, carried)
-        fine = self._sampler.enlarge(coarse, portrait.size)
-        frames = self._sampler.picture(portrait.pixels, portrait.pixel_grid + fine)
-        rest = self._sampler.enlarge(carried, portrait.size) + portrait.pixel_grid
-        self._paint(portrait, control, rest, frames)
+        """(B, H, W, C) uint8: the whole frame by the coarse grid, then the features over it."""
+        places = portrait.nodes + portrait.head.displacement(control.head)
+        eyes = [
+            eye_layers(part.eye, control.blink, control.brow, part.reach.of(places))
+            for part in portrait.eyes
+        ]
+        mouth = mouth_layers(portrait.mouth, control.mouth, portrait.jaw_box.of(places))
+        whole = places.clone()
+        for part, layers in zip(portrait.eyes, eyes, strict=True):
+            _move(whole, part.reach, places, layers.single())
+        _move(whole, portrait.jaw_box, places, mouth.single())
+        frames = self._sampler.warp(portrait.pixels, whole, portrait.grid.cell, portrait.size)
+        for part, layers in zip(portrait.eyes, eyes, strict=True):
+            self._paint_eye(frames, portrait, part, control, places, layers)
+        self._paint_mouth(frames, portrait, control, mouth)
         return frames
 
-    def _paint(
-        self, portrait: MeshPortrait, control: _Controls, rest: Tensor, frames: Tensor
+    def _paint_mouth(
+        self, frames: Tensor, portrait: MeshPortrait, control: _Controls, layers: MouthLayers
     ) -> None:
-        box = portrait.mouth_box
+        inner = portrait.mouth_box.within(portrait.jaw_box)
+        fine = enlarged(layers, inner, self._sampler, portrait.grid.cell)
         painted = paint_mouth(
             self._sampler,
             portrait.pixels,
             portrait.mouth,
             portrait.interior,
             control.mouth,
-            box.of(rest),
+            fine,
         )
-        _put(frames, box, painted)
-        for eye, lid, box in zip(portrait.eyes, portrait.lids, portrait.eye_boxes, strict=True):
-            painted = paint_eye(
-                self._sampler,
-                portrait.pixels,
-                eye,
-                lid,
-                control.blink,
-                control.gaze,
-                control.brow,
-                box.of(rest),
-            )
-            _put(frames, box, painted)
+        _put(frames, portrait.mouth_box, portrait.grid.cell, painted)
+
+    def _paint_eye(
+        self,
+        frames: Tensor,
+        portrait: MeshPortrait,
+        part: EyePart,
+        control: _Controls,
+        places: Tensor,
+        layers: EyeLayers,
+    ) -> None:
+        cell = portrait.grid.cell
+        fine = enlarged(layers, part.box.within(part.reach), self._sampler, cell)
+        rest = self._sampler.enlarge(part.box.of(places), cell)
+        painted = paint_eye(
+            self._sampler,
+            portrait.pixels,
+            part.eye,
+            part.lid,
+            control.blink,
+            control.gaze,
+            rest,
+            fine,
+        )
+        _put(frames, part.box, cell, painted)
 
 
-def _coarse_displacement(portrait: MeshPortrait, control: _Controls, carried: Tensor) -> Tensor:
-    """(B, 2, gh, gw): head, brows and jaw together."""
-    places = (portrait.nodes + carried).flatten(2)
-    for eye in portrait.eyes:
-        places = eye_layers(eye, control.blink, control.brow, places).single()
-    mouth = portrait.mouth
-    places = mouth_layers(mouth, control.mouth, mouth.targets(control.mouth), places).single()
-    return shaped(places, portrait.nodes.shape[1:]) - portrait.nodes
+def _move(whole: Tensor, box: Box, rest: Tensor, moved: Tensor) -> None:
+    """Add a feature's displacement in its box; boxes may overlap."""
+    box.of(whole).add_(moved - box.of(rest))
 
 
-def _put(frames: Tensor, box: Box, painted: Tensor) -> None:
-    frames[:, box.top : box.bottom, box.left : box.right, :3] = (
-        painted.round().clamp(0, 255).to(torch.uint8)
-    )
+def _put(frames: Tensor, box: Box, cell: int, painted: Tensor) -> None:
+    top, left = box.top * cell, box.left * cell
+    target = frames[:, top : box.bottom * cell, left : box.right * cell, :3]
+    seen = painted[:, : target.shape[1], : target.shape[2]]
+    target.copy_(seen.round().clamp(0, 255))
 
 
-def _channels_first(grid: np.ndarray) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(np.moveaxis(grid, -1, 0), np.float32))
+def _measure_eye(canvas: Canvas, eye: Eye, grid: Grid) -> EyePart:
+    return EyePart(eye, build_lid(canvas, eye), eye_box(eye, grid), brow_box(eye, grid))

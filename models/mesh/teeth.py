@@ -87,4 +87,4 @@ def _enamel(place: F64, tooth: np.ndarray, height: F64, u: F64, light: Light) ->
 
 def _rgba(colour: F64, alpha: F64) -> U8:
     pixels = np.concatenate([colour, alpha[..., None] * 255], axis=-1)
-    return np.clip(pixels.round(), 0, 255).astype(np.uint8)
+    return np.asarray(pixels.round().clip(0, 255), np.uint8)

@@ -16,7 +16,7 @@ EYE_RADIUS = 0.13  # units of S: turning the head by a radian, the eyes turn bac
 
 def motion_track(mouth: MouthTrack, fps: Fraction, frames: int, look: Look) -> MotionTrack:
     """Frame i is time (i + 0.5) / fps; the same seed gives the same motion."""
-    time_s = (np.arange(frames) + 0.5) / float(fps)
+    time_s = np.asarray((np.arange(frames) + 0.5) / float(fps), np.float64)
     stressed = _at(stress(mouth.energy_db), time_s)
     active = _at(activity(mouth.energy_db), time_s)
     head = look.head_motion * head_pose(look.seed, time_s, stressed, active)

@@ -56,8 +56,9 @@ def _fixation(seed: int, number: int) -> F64:
     if number == 0:
         return np.zeros(2)
     raw = [2 * uniform(seed, axis, number) - 1 for axis in ("gaze across", "gaze down")]
-    return np.array(GAZE_RANGE) * np.array(raw) * uniform(seed, "gaze far", number)
+    far = uniform(seed, "gaze far", number)
+    return np.asarray(np.array(GAZE_RANGE) * np.array(raw) * far, np.float64)
 
 
 def _ease(x: F64) -> F64:
-    return x * x * (3 - 2 * x)
+    return np.asarray(x * x * (3 - 2 * x), np.float64)
