@@ -96,8 +96,9 @@ def _read(path: Path, name: str, max_bytes: int) -> bytes:
                 f"{name} has {size / 2**20:.1f} MB: use one of at most {max_bytes / 2**20:.0f} MB"
             )
         content = path.read_bytes()
-    except (OSError, ValueError) as error:
-        raise UnreadableImage(f"{name} cannot be read ({error}): check its permissions") from error
+    except OSError as error:
+        reason = error.strerror or "no reason given"
+        raise UnreadableImage(f"{name} cannot be read ({reason}): check its path") from error
     if not content:
         raise UnreadableImage(f"{name} is empty: export or download it again")
     return content
@@ -170,7 +171,10 @@ def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
             source = ImageCms.ImageCmsProfile(BytesIO(profile))
             target = ImageCms.createProfile("sRGB")
             converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
-        except ImageCms.PyCMSError:  # a profile of other channels, or damaged: the pixels are fine
+        except (
+            ImageCms.PyCMSError,
+            OSError,
+        ):  # a profile of other channels, or damaged: the pixels are fine
             return image.convert("RGB")
         if converted is not None:
             return converted

@@ -1,0 +1,32 @@
+"""What tests of several packages share."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+
+from models.assets import DEFAULT_CACHE, FACE_MODELS, face_model_path
+from models.errors import MissingModels
+from models.portrait.analyser import FaceAnalyser
+from models.portrait.face import Face, Picture
+
+
+@pytest.fixture(scope="session")
+def face_models() -> Path:
+    """The folder of the face models; without them the test is skipped, naming the remedy."""
+    try:
+        for name in FACE_MODELS.files:
+            face_model_path(DEFAULT_CACHE, name)
+    except MissingModels as missing:
+        pytest.skip(str(missing))
+    return DEFAULT_CACHE
+
+
+@pytest.fixture(scope="session")
+def astronaut(face_models: Path) -> tuple[Picture, Face]:
+    """A real photograph with a toothy smile, and its face."""
+    pixels = np.ascontiguousarray(skimage.data.astronaut())
+    picture = Picture(pixels, None, "astronaut", hashlib.sha256(pixels.tobytes()).hexdigest())
+    return picture, FaceAnalyser(face_models).faces(picture)[0]
