@@ -27,10 +27,12 @@ class ResidualBlock(nn.Module):
         self.wide = nn.Conv1d(channels, channels, 5, padding=2 * dilation, dilation=dilation)
         self.norm = nn.BatchNorm1d(channels)
         self.mix = nn.Conv1d(channels, channels, 1)
+        self.dropout = nn.Dropout1d(0.1)
 
     def forward(self, x: Tensor) -> Tensor:  # (B, C, T)
-        mixed: Tensor = self.mix(nn.functional.gelu(self.norm(self.wide(x))))
-        return x + mixed
+        mixed = self.mix(nn.functional.gelu(self.norm(self.wide(x))))
+        dropped: Tensor = self.dropout(mixed)
+        return x + dropped
 
 
 class VisemeNet(nn.Module):

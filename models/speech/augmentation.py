@@ -4,27 +4,31 @@ import torch
 from torch import Tensor
 
 from models.speech.features import BANDS
+from models.speech.human_spectra import HumanSpectra
+
+_LEAST_HUMAN, _SPREAD = 0.3, 0.4
 
 
 class Augmentation:
     """Random changes to batches of log-mel; seeded by its generator.
 
-    `human` is (phones, densities, 40) of human_spectra; `engine` (phones, 40) is the engine's
-    own mean of each phone, both relative to the utterance's level.
+    `engine` (states, 40) is the engine's own mean of each state, relative to the utterance.
     """
 
-    def __init__(self, human: Tensor, engine: Tensor, generator: torch.Generator) -> None:
-        self._human = human
+    def __init__(self, human: HumanSpectra, engine: Tensor, generator: torch.Generator) -> None:
+        self._means = torch.from_numpy(human.means)
+        self._spreads = torch.from_numpy(human.spreads)
+        self._weights = torch.from_numpy(human.weights)
         self._engine = engine
         self._generator = generator
 
-    def __call__(self, log_mel: Tensor, phones: Tensor) -> Tensor:
-        """(B, T, 40) and (B, T), -1 no phone, to (B, T, 40)."""
-        segments = _segments(phones)
-        x = log_mel + self._towards_people(phones, segments)
-        x = x + self._per_segment(segments, 1) * 0.7  # loudness of each phone
+    def __call__(self, log_mel: Tensor, states: Tensor) -> Tensor:
+        """(B, T, 40) and (B, T), -1 no state, to (B, T, 40)."""
+        segments = _segments(states)
+        x = self._towards_people(log_mel, states, segments)
+        x = x + self._per_segment(segments, 1) * 0.6  # loudness
         x = x + self._field(x, rows=1, bands=9, scale=0.7)  # microphone
-        x = x + self._field(x, rows=x.shape[1] // 12, bands=6, scale=0.5)  # articulation
+        x = x + self._field(x, rows=x.shape[1] // 12, bands=6, scale=0.4)  # articulation
         x = x + self._tilt(x)
         x = self._band_limited(x)
         x = self._in_noise(x)
@@ -36,19 +40,31 @@ class Augmentation:
     def _normal(self, *shape: int) -> Tensor:
         return torch.randn(*shape, generator=self._generator)
 
-    def _towards_people(self, phones: Tensor, segments: Tensor) -> Tensor:
-        """Each phone's spectrum goes a random way towards one that people have for it."""
-        batch, time = phones.shape
-        shift = torch.zeros(batch, time, BANDS)
+    def _towards_people(self, x: Tensor, states: Tensor, segments: Tensor) -> Tensor:
+        """Each state's spectrum goes a random way towards one that people have for it.
+
+        What is the utterance's own, the distance from the engine's mean, shrinks on the way.
+        """
+        batch = len(x)
+        known = (states >= 0)[..., None]
+        level = (x * known).sum(dim=1, keepdim=True) / known.sum(dim=1, keepdim=True).clamp(min=1)
+        engine = self._engine[states.clamp(min=0)]
+        own = (x - level - engine) * self._uniform(batch, 1, 1, low=0.2)
+        shift = level + _smoothed(self._drawn(states, segments)) + own - x
+        way = self._uniform(batch, 1, 1, low=_LEAST_HUMAN)
+        return x + way * torch.where(known, shift, torch.zeros(()))
+
+    def _drawn(self, states: Tensor, segments: Tensor) -> Tensor:
+        """(B, T, 40) a spectrum for every segment, from the mixture of its state."""
         count = int(segments.max()) + 1
-        for _ in range(2):  # the mean of two densities: less extreme than one
-            shape = (batch, count)
-            drawn = torch.randint(self._human.shape[1], shape, generator=self._generator)
-            density = drawn.gather(1, segments)
-            shift += 0.5 * (self._human[phones.clamp(min=0), density])
-        shift -= self._engine[phones.clamp(min=0)]
-        shift = torch.where(phones[..., None] >= 0, shift, torch.zeros(()))
-        return _smoothed(shift) * self._uniform(batch, 1, 1, high=1.1)
+        state_of = torch.zeros(len(states), count, dtype=torch.int64)
+        state_of.scatter_(1, segments, states.clamp(min=0))
+        weights = self._weights[state_of.flatten()]
+        density = torch.multinomial(weights, 1, generator=self._generator)[:, 0]
+        phone = state_of.flatten() // 3
+        spread = self._spreads[phone, density] * self._normal(len(phone), BANDS) * _SPREAD
+        spectra = (self._means[phone, density] + spread).view(len(states), count, BANDS)
+        return spectra.gather(1, segments[..., None].expand(-1, -1, BANDS))
 
     def _per_segment(self, segments: Tensor, bands: int) -> Tensor:
         count = int(segments.max()) + 1
@@ -100,9 +116,9 @@ def normalised_batch(x: Tensor) -> Tensor:
     return ((x - level) / 3).clamp(-3.5, 3.5)
 
 
-def _segments(phones: Tensor) -> Tensor:
-    """(B, T) the running number of the phone a row belongs to."""
-    changes = (phones[:, 1:] != phones[:, :-1]).long().cumsum(dim=1)
+def _segments(states: Tensor) -> Tensor:
+    """(B, T) the running number of the state a row belongs to."""
+    changes = (states[:, 1:] != states[:, :-1]).long().cumsum(dim=1)
     return torch.nn.functional.pad(changes, (1, 0))
 
 

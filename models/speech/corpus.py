@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pocketsphinx
 import soxr
+from numpy.typing import NDArray
 from scipy.signal import fftconvolve
 
 from models.arrays import F32
@@ -32,14 +33,14 @@ _FUNCTION_WORDS = (  # noqa: SIM905
     "two has look more go see could no my been who its now people made over did down only may "
     "maybe before remember problem move from me him home family because both put keep help"
 ).split()
-NO_PHONE = -1
+NO_STATE = -1
 
 
 @dataclass(frozen=True)
 class Sample:
     log_mel: F32  # (T, 40)
     visemes: F32  # (T, 15) shares of each row
-    phones: "np.ndarray[tuple[int], np.dtype[np.int64]]"  # (T,) index into PHONES or NO_PHONE
+    states: NDArray[np.int64]  # (T,) of human_spectra, NO_STATE where there is none
 
 
 class Reader:
@@ -117,26 +118,25 @@ def _sample(utterance: Utterance, factor: float, room: F32) -> Sample:
     log_mel = hear([sound]).log_mel
     phonemes = timed_phonemes(utterance.phonemes, len(pcm), round(rate))
     visemes = phoneme_posteriors(phonemes, len(log_mel))
-    return Sample(log_mel, visemes, _phone_rows(phonemes, len(log_mel)))
+    return Sample(log_mel, visemes, _state_rows(phonemes, len(log_mel)))
 
 
-def _phone_rows(
-    phonemes: Sequence[Phoneme], rows: int
-) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
-    phones = np.full(rows, NO_PHONE, np.int64)
+def _state_rows(phonemes: Sequence[Phoneme], rows: int) -> NDArray[np.int64]:
+    states = np.full(rows, NO_STATE, np.int64)
     for phoneme in phonemes:
-        indices = _phones_of(phoneme.ipa)
+        phones = _phones_of(phoneme.ipa)
         start = phoneme.start_s
-        for index, share in zip(indices, shares(len(indices)), strict=True):
+        for phone, share in zip(phones, shares(len(phones)), strict=True):
             end = start + share * (phoneme.end_s - phoneme.start_s)
-            phones[round(start * RATE_HZ) : round(end * RATE_HZ)] = index
+            edges = np.round(np.linspace(start, end, 4) * RATE_HZ).astype(int)
+            for third in range(3):
+                states[edges[third] : edges[third + 1]] = 3 * phone + third
             start = end
-    return phones
+    return states
 
 
 def _phones_of(ipa: str) -> list[int]:
     letters = unicodedata.normalize("NFD", ipa).strip("ˈˌː")
     if letters in PHONE_INDEX:
         return [PHONE_INDEX[letters]]
-    known = [PHONE_INDEX[letter] for letter in letters if letter in PHONE_INDEX]
-    return known or [NO_PHONE]
+    return [PHONE_INDEX[letter] for letter in letters if letter in PHONE_INDEX]

@@ -76,10 +76,11 @@ class EspeakProcess:
             return
         process.kill()
         process.wait()
-        for stream in (process.stdin, process.stdout):
+        for stream in (process.stdin, process.stdout, self._log):
             if stream:
                 with suppress(BrokenPipeError):  # closing flushes what a dead process never read
                     stream.close()
+        self._log = None
 
     def _ask(self, request: Json) -> tuple[Json, bytes]:
         with self._lock:
@@ -91,7 +92,9 @@ class EspeakProcess:
     def _running(self) -> "subprocess.Popen[bytes]":
         if self._owner_pid != os.getpid():  # a fork shares the pipes: leave them to the parent
             self._owner_pid, self._process = os.getpid(), None
-        if self._process is None or self._process.poll() is not None:
+        if self._process is not None and self._process.poll() is not None:
+            self.close()
+        if self._process is None:
             self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the process
             self._process = subprocess.Popen(
                 self._command,
@@ -121,10 +124,10 @@ class EspeakProcess:
     def _death(self, process: "subprocess.Popen[bytes]") -> SpeechFailed:
         process.kill()
         code = process.wait()
+        last_words = self._last_words()
         self.close()
         return SpeechFailed(
-            f"the speech process ended with code {code}{self._last_words()}; "
-            "try again, it starts anew"
+            f"the speech process ended with code {code}{last_words}; try again, it starts anew"
         )
 
     def _last_words(self) -> str:

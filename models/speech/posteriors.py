@@ -48,17 +48,29 @@ def viseme_posteriors(
     MissingModels, and what aligning raises.
     """
     heard = listen(speech.recording)
-    rows = len(heard.energy_db)
+    source = Source.PHONEMES
+    if speech.text and not speech.phonemes:
+        source, speech = Source.TEXT, _timed(speech, heard, synthesiser)
     if speech.phonemes:
-        known = phoneme_posteriors(speech.phonemes, rows)
-        return SpeechVisemes(_gated(known, heard), heard.energy_db, Source.PHONEMES, speech)
-    if speech.text and speech.text.strip():
-        timed, cost = aligned(speech, heard, synthesiser or EspeakSynthesiser())
-        if cost <= WORST_COST:
-            known = phoneme_posteriors(timed.phonemes, rows)
-            return SpeechVisemes(_gated(known, heard), heard.energy_db, Source.TEXT, timed)
-    posteriors, source = _recognised(speech, heard)
+        posteriors = phoneme_posteriors(speech.phonemes, len(heard.energy_db))
+    else:
+        posteriors, source = _recognised(speech, heard)
     return SpeechVisemes(_gated(posteriors, heard), heard.energy_db, source, speech)
+
+
+def with_times(speech: SpokenAudio, synthesiser: EspeakSynthesiser | None = None) -> SpokenAudio:
+    """A recording whose text is known, with its phonemes and words timed.
+
+    The same speech where the text isn't known, or isn't what is said. Raises as above.
+    """
+    if speech.phonemes or not speech.text:
+        return speech
+    return _timed(speech, listen(speech.recording), synthesiser)
+
+
+def _timed(speech: SpokenAudio, heard: Heard, synthesiser: EspeakSynthesiser | None) -> SpokenAudio:
+    timed, cost = aligned(speech, heard, synthesiser or EspeakSynthesiser())
+    return timed if cost <= WORST_COST else speech
 
 
 def estimated_snr_db(energy_db: F32) -> float:

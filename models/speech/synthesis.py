@@ -14,11 +14,12 @@ from models.errors import DiskFull, EmptyScript, OutputNotWritable, SpeechFailed
 from models.media.waveform import Phoneme, Recording, SpokenAudio, Word
 from models.speech.espeak import EspeakProcess, Utterance
 from models.speech.loudness import gain_for, limited
+from models.speech.pace import count_words, passage
 from models.speech.phonemes import timed_phonemes, timed_words
 from models.speech.sentences import Sentence, sentences, spoken_text
 from models.speech.voices import Voice, VoiceBook, voice_book
 
-NORMAL_RATE_WPM = 165
+NORMAL_RATE_WPM = 160
 NORMAL_PITCH, PITCH_RANGE = 50, 55
 LEAD_IN_S = 0.2
 TAIL_S = 0.05  # of the engine's own decay kept after a sentence
@@ -36,6 +37,7 @@ class EspeakSynthesiser:
 
     def __init__(self, process: EspeakProcess | None = None) -> None:
         self._process = process or EspeakProcess()
+        self._rates: dict[str, float] = {}
 
     @property
     def book(self) -> VoiceBook:
@@ -75,6 +77,15 @@ class EspeakSynthesiser:
     def say(self, text: str, voice: str, rate: float = 1.0, pitch: float = 1.0) -> Utterance:
         """One short text as the engine speaks it, for alignment and measuring."""
         return self._say(text, self.book.find(voice)[1], rate, pitch)
+
+    def speaking_rate(self, voice: str) -> float:
+        """Words a second at rate 1, pauses counted, measured once on a text of its language."""
+        found, _ = self.book.find(voice)
+        if voice not in self._rates:
+            text = passage(found.language)
+            samples = sum(map(len, self.stream(Timeline(), text, voice)))
+            self._rates[voice] = count_words(text) * SAMPLE_RATE_HZ / samples
+        return self._rates[voice]
 
     def _say(self, text: str, engine_voice: str, rate: float, pitch: float) -> Utterance:
         utterance = self._process.speak(

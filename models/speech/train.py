@@ -3,7 +3,7 @@
     python -m models.speech.train [--steps 1000] [--seed 1] [--out FOLDER]
 
 One CPU core, about ten minutes. Nothing is downloaded: espeak-ng speaks, pocketsphinx's wheel
-gives words and the spectra of human phones.
+gives words and the spectra of human states.
 """
 
 import argparse
@@ -51,7 +51,7 @@ class Corpus:
 
     log_mel: Tensor  # (N, 40) half precision
     visemes: Tensor  # (N, 15) half precision
-    phones: Tensor  # (N,)
+    states: Tensor  # (N,)
     starts: Tensor  # (U + 1,)
 
     def batch(self, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
@@ -62,7 +62,7 @@ class Corpus:
         spare = (self.starts[chosen + 1] - self.starts[chosen] - WINDOW_ROWS).clamp(min=0)
         first = (self.starts[chosen] + (offset * spare).long()).clamp(max=last)
         rows = first[:, None] + torch.arange(WINDOW_ROWS)
-        return self.log_mel[rows].float(), self.visemes[rows].float(), self.phones[rows]
+        return self.log_mel[rows].float(), self.visemes[rows].float(), self.states[rows]
 
 
 def stack(samples: Sequence[Sample]) -> Corpus:
@@ -70,28 +70,21 @@ def stack(samples: Sequence[Sample]) -> Corpus:
     return Corpus(
         torch.from_numpy(np.concatenate([sample.log_mel for sample in samples])).half(),
         torch.from_numpy(np.concatenate([sample.visemes for sample in samples])).half(),
-        torch.from_numpy(np.concatenate([sample.phones for sample in samples])),
+        torch.from_numpy(np.concatenate([sample.states for sample in samples])),
         torch.from_numpy(np.concatenate([[0], np.cumsum(lengths)])),
     )
 
 
 def engine_spectra(samples: Sequence[Sample]) -> Tensor:
-    """(phones, 40) the engine's mean of every phone, relative to the utterance's mean."""
-    total = np.zeros((len(PHONES), samples[0].log_mel.shape[1]))
-    count = np.zeros((len(PHONES), 1))
+    """(states, 40) the engine's mean of every state, relative to the utterance's mean."""
+    total = np.zeros((3 * len(PHONES), samples[0].log_mel.shape[1]))
+    count = np.zeros((3 * len(PHONES), 1))
     for sample in samples:
-        spoken = sample.phones >= 0
+        spoken = sample.states >= 0
         relative = sample.log_mel[spoken] - sample.log_mel[spoken].mean(axis=0)
-        np.add.at(total, sample.phones[spoken], relative)
-        np.add.at(count, sample.phones[spoken], 1)
+        np.add.at(total, sample.states[spoken], relative)
+        np.add.at(count, sample.states[spoken], 1)
     return torch.from_numpy((total / np.maximum(count, 1)).astype(np.float32))
-
-
-def centred_human_spectra() -> Tensor:
-    """human_spectra relative to the mean of all phones but silence."""
-    spectra = human_spectra()
-    speech = [index for index, phone in enumerate(PHONES) if phone != "SIL"]
-    return torch.from_numpy(spectra - spectra[speech].mean(axis=(0, 1)))
 
 
 def train(
@@ -103,8 +96,8 @@ def train(
     weights = corpus.visemes.float().mean(dim=0).clamp(min=1e-3) ** CLASS_POWER
     loss_of = nn.CrossEntropyLoss(weights / weights.mean(), label_smoothing=LABEL_SMOOTHING)
     for step in range(steps):
-        log_mel, visemes, phones = corpus.batch(generator)
-        features = normalised_batch(augment(log_mel, phones)).transpose(1, 2)
+        log_mel, visemes, states = corpus.batch(generator)
+        features = normalised_batch(augment(log_mel, states)).transpose(1, 2)
         loss = loss_of(net(features), visemes.transpose(1, 2))
         optimiser.zero_grad()
         loss.backward()
@@ -152,8 +145,8 @@ def main() -> None:
     ]
     corpus = stack(samples)
     data_s = time.monotonic() - began
-    log.info("%d utterances, %.1f h, in %.0f s", len(samples), len(corpus.phones) / 360_000, data_s)
-    augment = Augmentation(centred_human_spectra(), engine_spectra(samples), generator)
+    log.info("%d utterances, %.1f h, in %.0f s", len(samples), len(corpus.states) / 360_000, data_s)
+    augment = Augmentation(human_spectra(), engine_spectra(samples), generator)
     net = train(corpus, augment, arguments.steps, generator)
     tests = Reader(process, arguments.seed + 1)
     voices = list(tests.samples(HELD_OUT, LANGUAGES, UNSEEN_VARIANTS, plain=True))
@@ -161,7 +154,7 @@ def main() -> None:
     report = {
         "seed": arguments.seed,
         "utterances": len(samples),
-        "hours": round(len(corpus.phones) / 360_000, 2),
+        "hours": round(len(corpus.states) / 360_000, 2),
         "steps": arguments.steps,
         "batch": BATCH,
         "window_rows": WINDOW_ROWS,

@@ -86,8 +86,9 @@ def _with_whole_closures(
 
 
 def shares(count: int) -> list[float]:
-    if count == 1:
-        return [1.0]
+    """How the symbols of one phoneme share its time."""
+    if count < 2:
+        return [1.0] * count
     return [_FIRST_SHARE] + [(1 - _FIRST_SHARE) / (count - 1)] * (count - 1)
 
 
