@@ -45,10 +45,9 @@ def with_person_mask(picture: Picture, look: Look, models: Path) -> Picture:
     """The picture with the person's outline as its alpha, where another background needs one."""
     if look.background.kind is BackgroundKind.ORIGINAL:
         return picture
-    mask = person_mask(models, picture.rgb)
-    if picture.alpha is not None:
-        mask = mask * (picture.alpha.astype(np.float32) / 255)
-    return replace(picture, alpha=np.rint(255 * mask).astype(np.uint8))
+    own = 255 if picture.alpha is None else picture.alpha
+    mask = own * person_mask(models, picture.rgb)
+    return replace(picture, alpha=np.rint(mask).astype(np.uint8))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ C = TypeVar("C", bound=Contract)
 LONGEST_SHOWN = 60
 
 
-def made(kind: type[C], **values: object) -> C:
+def made(kind: type[C], /, **values: object) -> C:
     """`kind(**values)`. Raises InvalidRequest, EmptyScript or ScriptTooLong."""
     try:
         return kind(**values)

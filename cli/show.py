@@ -1,0 +1,64 @@
+"""What a person sees: a bar while it runs, a summary when it is done."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from models.contracts import VideoResult
+
+Listener = Callable[[str, int, int], None]
+
+
+@contextmanager
+def showing_progress() -> Iterator[Listener]:
+    """A line on stderr that follows the stages; it leaves nothing behind."""
+    columns = (
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[count]}"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        line = progress.add_task("Starting", total=None, count="")
+
+        def follow(stage: str, done: int, total: int) -> None:
+            count = f"{done}/{total} frames" if total else ""
+            progress.update(
+                line, description=stage, completed=done, total=total or None, count=count
+            )
+
+        yield follow
+
+
+def show_result(result: VideoResult, seconds: float) -> None:
+    """A table on stdout: what was made, how good it is, where everything lies."""
+    facts = list(_facts(result, seconds))
+    width = max(len(name) for name, _ in facts)
+    console = Console(highlight=False, markup=False)
+    for name, value in facts:
+        console.print(f"{name:{width}}  {value}", soft_wrap=True)
+
+
+def _facts(result: VideoResult, seconds: float) -> Iterator[tuple[str, str]]:
+    size_mb = Path(result.video).stat().st_size / 1e6
+    yield "video", f"{result.video} ({size_mb:.1f} MB)"
+    yield (
+        "length",
+        f"{result.duration_s:.1f} s, {result.frames} frames, "
+        f"{result.width}x{result.height} at {result.fps} fps",
+    )
+    rendering = result.timings_s.get("render", 0)
+    speed = f", rendering {result.frames / rendering:.0f} frames/s" if rendering else ""
+    yield "took", f"{seconds:.1f} s{speed}"
+    for check in result.quality.checks:
+        mark = "ok" if check.passed else "FAILED"
+        yield f"  {check.name}", f"{mark}  {check.value:.3g} ({check.bar}) {check.detail}"
+    for path in (result.captions_srt, result.captions_vtt, result.contact_sheet, result.manifest):
+        if path:
+            yield "beside it", path
+    for warning in result.warnings:
+        yield "warning", warning

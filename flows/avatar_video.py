@@ -1,0 +1,23 @@
+"""What happens to a request, in order; each step's policy stands in its file in tasks/."""
+
+from prefect import flow
+
+from models.contracts import TopicSpeech, VideoRequest, VideoResult
+from tasks.preflight import check_portrait, check_request
+from tasks.publish import publish
+from tasks.quality import check_quality
+from tasks.render import render_clip
+from tasks.script import write_script
+from tasks.speech import follow_mouth, make_speech
+
+
+@flow(name="avatar-video", persist_result=False)
+def avatar_video(request: VideoRequest) -> VideoResult:
+    """One request in, one finished video out."""
+    check_request(request)
+    portrait = check_portrait(request.portrait)
+    words = request.speech
+    speech = make_speech(write_script(words) if isinstance(words, TopicSpeech) else words)
+    mouth = follow_mouth(speech, request.look.expressiveness)
+    clip = render_clip(portrait, speech, mouth, request.look, request.renderer)
+    return publish(request, portrait, speech, mouth, clip, check_quality(clip, speech))

@@ -1,0 +1,79 @@
+"""Refuse what cannot become a good video before anything costs time."""
+
+import time
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prefect import task
+
+from models.contracts import (
+    MAX_IMAGE_BYTES,
+    BackgroundKind,
+    PortraitSource,
+    VideoRequest,
+)
+from models.delivery import check_not_input
+from models.media.files import check_output
+from models.renderers import check_renderer
+from models.stages import CheckedPortrait
+from models.storage import file_sha256
+from tasks.policies import RESULT, cached, key_of, store
+from tasks.progress import begin
+from tasks.settings import limit_threads, settings
+
+if TYPE_CHECKING:
+    from models.portrait.analyser import FaceAnalyser
+
+
+@task(name="check-request", persist_result=False)
+def check_request(request: VideoRequest) -> None:
+    """What can be refused without opening the portrait. Raises InputError."""
+    check_renderer(request.renderer)
+    if request.delivery.output is not None:
+        output = Path(request.delivery.output)
+        recording = getattr(request.speech, "audio", None)
+        check_not_input(output, request.portrait.image, recording, request.look.background.picture)
+        alpha = request.look.background.kind is BackgroundKind.TRANSPARENT
+        check_output(output, alpha=alpha)
+
+
+def portrait_files(source: PortraitSource) -> tuple[str]:
+    picture = file_sha256(Path(source.image), MAX_IMAGE_BYTES)
+    return (key_of("portraits", picture, source.face_index) + ".image",)
+
+
+@task(
+    name="check-portrait",
+    timeout_seconds=120,
+    cache_key_fn=cached(portrait_files),
+    persist_result=True,
+    result_serializer=RESULT,
+)
+def check_portrait(source: PortraitSource) -> CheckedPortrait:
+    """Find the face that speaks and keep the picture. Raises PortraitError."""
+    from models.portrait.image import load_picture
+    from models.portrait.preflight import preflight
+
+    begin("Looking at the portrait")
+    started = time.perf_counter()
+    picture = load_picture(Path(source.image))
+    report = preflight(picture, face_analyser(), source.face_index)
+    (image,) = portrait_files(source)
+    store().put(Path(source.image), image)
+    return CheckedPortrait(
+        image=image,
+        sha256=picture.sha256,
+        face_index=report.chosen,
+        report=report,
+        seconds=time.perf_counter() - started,
+    )
+
+
+@cache
+def face_analyser() -> "FaceAnalyser":
+    """Its networks stay loaded for all videos of this process."""
+    from models.portrait.analyser import FaceAnalyser
+
+    limit_threads()
+    return FaceAnalyser(settings().models)

@@ -1,0 +1,105 @@
+"""Put the video where it was asked for, with everything that goes beside it."""
+
+from pathlib import Path
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact
+
+from models.contracts import QualityReport, VideoRequest, VideoResult
+from models.delivery import MANIFEST, SHEET, SRT, THUMBNAIL, VTT, deliver
+from models.manifest import Manifest, face_models, versions
+from models.stages import CheckedPortrait, FollowedMouth, MadeSpeech, RenderedClip
+from models.storage import file_sha256
+from models.summary import markdown
+from tasks.policies import code_version, store
+from tasks.progress import begin
+
+ARTIFACT = "avatar-video"
+
+
+@task(name="publish", timeout_seconds=600, persist_result=False)
+def publish(
+    request: VideoRequest,
+    portrait: CheckedPortrait,
+    speech: MadeSpeech,
+    mouth: FollowedMouth,
+    clip: RenderedClip,
+    quality: QualityReport,
+) -> VideoResult:
+    """Deliver video, captions, pictures and manifest. Raises OutputError; then nothing is there."""
+    begin("Delivering")
+    video = store().path(clip.video)
+    with store().work_folder() as folder:
+        files = {video.suffix: video, **_beside(request, speech, video, folder)}
+        manifest = _manifest(request, portrait, speech, mouth, clip, quality, files)
+        files[MANIFEST] = folder / "manifest.json"
+        files[MANIFEST].write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        places = deliver(files, Path(request.delivery.output or video))
+    result = _result(manifest, clip, {suffix: str(path) for suffix, path in places.items()})
+    create_markdown_artifact(key=ARTIFACT, markdown=markdown(result), description="One video")
+    return result
+
+
+def _beside(
+    request: VideoRequest, speech: MadeSpeech, video: Path, folder: Path
+) -> dict[str, Path]:
+    """Pictures and captions by the suffix they are delivered under, made in the folder."""
+
+    import cv2
+
+    from models.media.probe import sample_frames
+
+    _, rgb = next(iter(sample_frames(video, [0])))
+    cv2.imwrite(str(folder / "t.jpg"), cv2.resize(rgb[..., ::-1], (240, 240)))
+    return {THUMBNAIL: folder / "t.jpg"}
+
+
+def _manifest(
+    request: VideoRequest,
+    portrait: CheckedPortrait,
+    speech: MadeSpeech,
+    mouth: FollowedMouth,
+    clip: RenderedClip,
+    quality: QualityReport,
+    files: dict[str, Path],
+) -> Manifest:
+    return Manifest(
+        request=request,
+        seed=request.look.seed,
+        frames=clip.frames,
+        renderer=f"{clip.renderer} {clip.renderer_version}",
+        versions=versions(),
+        face_models=face_models(),
+        code=code_version(),
+        inputs={"portrait": portrait.sha256, "recording": speech.sha256},
+        outputs={suffix: file_sha256(file) for suffix, file in files.items()},
+        quality=quality,
+        warnings=(*portrait.warnings, *speech.warnings, *clip.warnings),
+        timings_s={
+            "portrait": portrait.seconds,
+            "speech": speech.seconds,
+            "mouth": mouth.seconds,
+            "prepare": clip.prepare_s,
+            "render": clip.render_s,
+        },
+    )
+
+
+def _result(manifest: Manifest, clip: RenderedClip, places: dict[str, str]) -> VideoResult:
+    return VideoResult(
+        video=places[Path(clip.video).suffix],
+        captions_srt=places.get(SRT),
+        captions_vtt=places.get(VTT),
+        thumbnail=places[THUMBNAIL],
+        contact_sheet=places.get(SHEET),
+        manifest=places[MANIFEST],
+        width=clip.width,
+        height=clip.height,
+        fps=clip.fps,
+        frames=clip.frames,
+        duration_s=clip.duration_s,
+        renderer=clip.renderer,
+        quality=manifest.quality,
+        warnings=manifest.warnings,
+        timings_s=manifest.timings_s,
+    )

@@ -1,0 +1,41 @@
+"""Measure the finished file; what is below the bar is not delivered."""
+
+from prefect import task
+
+from models.contracts import QualityReport
+from models.motion.files import load_track
+from models.motion.tracks import MotionTrack
+from models.stages import MadeSpeech, RenderedClip
+from tasks.policies import RESULT, cached, keep, key_of, store
+from tasks.preflight import face_analyser
+from tasks.progress import begin
+from tasks.speech import load_spoken
+
+
+def quality_files(clip: RenderedClip, speech: MadeSpeech) -> tuple[str]:
+    return (key_of("quality", clip.video, clip.sha256, speech.recording) + ".json",)
+
+
+@task(
+    name="check-quality",
+    timeout_seconds=900,
+    cache_key_fn=cached(quality_files),
+    persist_result=True,
+    result_serializer=RESULT,
+)
+def check_quality(clip: RenderedClip, speech: MadeSpeech) -> QualityReport:
+    """Lips, eyes, sound and length of the file itself. Raises BelowTheBar."""
+    from models.quality.gate import assess, require_quality
+
+    begin("Checking the result")
+    report = require_quality(
+        assess(
+            store().path(clip.video),
+            load_spoken(speech).recording,
+            load_track(MotionTrack, store().path(clip.motion)),
+            clip.fps.rational,
+            face_analyser(),
+        )
+    )
+    keep(report, *quality_files(clip, speech))
+    return report

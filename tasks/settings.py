@@ -1,0 +1,39 @@
+"""The environment, read here and nowhere else."""
+
+from functools import cache
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from models.assets import DEFAULT_CACHE
+
+
+class Settings(BaseSettings):
+    """Each field is AVATAR_NAME in the environment, except where another name stands."""
+
+    model_config = SettingsConfigDict(env_prefix="AVATAR_", frozen=True, populate_by_name=True)
+
+    store: Path = Field(
+        default=DEFAULT_CACHE.parent / "store", description="Folder of inputs and results."
+    )
+    models: Path = Field(default=DEFAULT_CACHE, description="Folder that `make setup` fills.")
+    prefect_home: Path = Field(
+        default=DEFAULT_CACHE.parent / "prefect", description="For runs without a Prefect server."
+    )
+    device: str = Field(default="cpu", description="Torch device to render on: cpu or cuda.")
+    threads: int = Field(default=1, ge=1, description="Torch's threads; more only spin on CPUs.")
+    mistral_api_key: SecretStr | None = Field(default=None, validation_alias="MISTRAL_API_KEY")
+    mistral_url: str | None = Field(default=None, description="Another server of Mistral's API.")
+
+
+def limit_threads() -> None:
+    """Keep torch to its threads: small operations on many of them are several times slower."""
+    import torch
+
+    torch.set_num_threads(settings().threads)
+
+
+@cache
+def settings() -> Settings:
+    return Settings()
