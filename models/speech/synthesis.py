@@ -5,7 +5,7 @@ import wave
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 import numpy as np
 
@@ -172,29 +172,30 @@ def _with_pause(samples: F32, end: int, length: int) -> F32:
 def _written(out: Path, clips: Iterator[F32]) -> int:
     """Streams the clips to a WAV at a pleasant loudness; no part of it stays on failure."""
     try:
-        wav = _open_wav(out)
+        file = out.open("wb")
     except OSError as error:
         raise _output_error(out, error) from error
     try:
-        with closing(wav):
-            samples = 0
-            for clip in _levelled(clips):
-                wav.writeframesraw((limited(clip) * 32767).round().astype("<i2").tobytes())
-                samples += len(clip)
-        return samples
+        with file:
+            return _write_wav(file, clips)
     except BaseException as error:
-        out.unlink(missing_ok=True)
+        if out.is_file():  # never a device
+            out.unlink()
         if isinstance(error, OSError):
             raise _output_error(out, error) from error
         raise
 
 
-def _open_wav(out: Path) -> wave.Wave_write:
-    wav = wave.open(str(out), "wb")  # noqa: SIM115 - its user closes it
-    wav.setnchannels(1)
-    wav.setsampwidth(2)
-    wav.setframerate(SAMPLE_RATE_HZ)
-    return wav
+def _write_wav(file: IO[bytes], clips: Iterator[F32]) -> int:
+    samples = 0
+    with closing(wave.open(file, "wb")) as wav:
+        wav.setnchannels(1)
+        wav.setsampwidth(2)
+        wav.setframerate(SAMPLE_RATE_HZ)
+        for clip in _levelled(clips):
+            wav.writeframesraw((limited(clip) * 32767).round().astype("<i2").tobytes())
+            samples += len(clip)
+    return samples
 
 
 def _levelled(clips: Iterator[F32]) -> Iterator[F32]:
