@@ -49,7 +49,7 @@ def test_a_tone_lights_its_band() -> None:
 
 def test_loudness_is_relative_to_speech_and_bounded() -> None:
     samples = np.concatenate([chirp(1), np.zeros(RATE, np.float32)])
-    quiet = hear([0.01 * samples]).energy_db
+    quiet = hear([samples * np.float32(0.01)]).energy_db
     loud = hear([samples]).energy_db
     assert loud[:99].mean() == pytest.approx(0, abs=2)
     assert loud[110:].max() == -60
