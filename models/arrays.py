@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 U8 = NDArray[np.uint8]
+U16 = NDArray[np.uint16]
 I16 = NDArray[np.int16]
 F32 = NDArray[np.float32]
 F64 = NDArray[np.float64]

@@ -46,7 +46,7 @@ class Format:
     pixels: str
     video_options: dict[str, str]
     audio_codec: Literal["aac", "libopus"]
-    audio_bit_rate: int
+    audio_options: dict[str, str]
 
 
 MP4 = Format(
@@ -55,7 +55,8 @@ MP4 = Format(
     pixels="yuv420p",
     video_options={"preset": "veryfast", "crf": "19"},
     audio_codec="aac",
-    audio_bit_rate=128_000,
+    # on speech the fast coder is closer to the original than the default, at a third of the time
+    audio_options={"b": "128k", "aac_coder": "fast"},
 )
 WEBM = Format(
     container="webm",
@@ -69,9 +70,10 @@ WEBM = Format(
         "crf": "24",
         "b": "0",
         "auto-alt-ref": "0",
+        "lag-in-frames": "0",
     },
     audio_codec="libopus",
-    audio_bit_rate=96_000,
+    audio_options={"b": "96k"},
 )
 
 
@@ -94,7 +96,7 @@ class Encoder:
             f"file:{path}", "w", format=format.container, options=container_options(format, fps)
         )
         self._container.metadata.update((tags or Tags()).metadata())
-        self._video = _add_video(self._container, size, fps, format)
+        self._video = add_video(self._container, size, fps, format)
         self._audio = _add_audio(self._container, format)
         self._sound = resampled(blocks(audio, SOUND_BLOCK_S), audio.sample_rate_hz, SOUND_RATE_HZ)
         self._sound_at = 0  # samples handed to the audio encoder
@@ -138,7 +140,7 @@ def container_options(format: Format, fps: Fraction) -> dict[str, str]:
     return {"movflags": "+faststart", "video_track_timescale": str(scale)}
 
 
-def _add_video(
+def add_video(
     container: OutputContainer, size: tuple[int, int], fps: Fraction, format: Format
 ) -> VideoStream:
     stream = container.add_stream(format.video_codec, rate=fps, options=format.video_options)
@@ -156,6 +158,6 @@ def _add_video(
 
 
 def _add_audio(container: OutputContainer, format: Format) -> AudioStream:
-    stream = container.add_stream(format.audio_codec, rate=SOUND_RATE_HZ, layout="mono")
-    stream.bit_rate = format.audio_bit_rate
-    return stream
+    return container.add_stream(
+        format.audio_codec, rate=SOUND_RATE_HZ, layout="mono", options=format.audio_options
+    )
