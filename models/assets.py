@@ -107,7 +107,7 @@ def download_with_pip(wheel: Wheel, folder: Path) -> Path:
         "--implementation=cp",
         "--abi=cp311",
     ]
-    command += [f"--platform=manylinux_2_{glibc}_x86_64" for glibc in (28, 17)]
+    command += ["--platform=manylinux_2_28_x86_64"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     archives = list(folder.glob("*.whl"))
     if result.returncode or not archives:

@@ -89,6 +89,13 @@ def test_a_face_turned_away_is_refused(
         choose(astronaut, [turned])
 
 
+def test_a_man_in_profile_is_refused(analyser: FaceAnalyser) -> None:
+    gray = np.asarray(skimage.data.camera(), np.uint8)  # type: ignore[no-untyped-call]
+    photo = Picture(np.repeat(gray[..., None], 3, axis=2), None, "camera.png", "")
+    with pytest.raises(FaceTurned, match="is turned away by"):
+        preflight(resized(photo, 2), analyser)
+
+
 def test_what_is_no_human_face_is_refused(astronaut: Picture, face: Face) -> None:
     with pytest.raises(NotAHuman, match="no human one"):
         choose(astronaut, [replace(face, presence=0.2)])
