@@ -18,15 +18,14 @@ from models.mesh.sampling import Sampler
 from models.motion.tracks import MOUTH_CHANNELS
 from models.portrait import topology
 
-CAVITY = (0.26, 0.15, 0.16)  # of the lips' colour
-TONGUE = (0.86, 0.66, 0.68)
+CAVITY = (0.20, 0.10, 0.11)  # of the lips' colour
+TONGUE = (0.66, 0.42, 0.44)
 LUMA = np.array([0.299, 0.587, 0.114])
 
 
 @dataclass(frozen=True)
 class Interior:
-    upper: Tensor  # (h, w, 4) uint8 plate
-    lower: Tensor
+    teeth: Tensor  # (h, w, 4) uint8 plate of the upper teeth; the lower lip covers the lower
     lip: Tensor  # (3,) 0..255
     own_teeth: bool
 
@@ -40,9 +39,7 @@ class Interior:
         below_seam = v - mouth.middle_seam
         cavity = (self.lip * self.lip.new_tensor(CAVITY)).expand(*u.shape, 3)
         pixels = _over(cavity, self._tongue(u, v, low, depth, value["tongue"], mouth))
-        drop = 0.72 * value["gap"] + 0.008
-        pixels = _over(pixels, _read(sampler, self.lower, u, below_seam - drop))
-        pixels = _over(pixels, _read(sampler, self.upper, u, below_seam))
+        pixels = _over(pixels, _read(sampler, self.teeth, u, below_seam))
         light = _shadow(v - top, low - v, depth)[..., None]
         return pixels * light ** light.new_tensor([0.9, 1.05, 1.15])  # red goes deeper than blue
 
@@ -51,7 +48,7 @@ class Interior:
     ) -> Tensor:
         """RGBA of a rounded body on the mouth's floor; `raised` 0..1 lifts its tip to the teeth."""
         across = (u / (0.72 * mouth.half_width)).clamp(-1, 1)
-        height = depth * (0.42 + 0.38 * raised) * (1 - across**2).clamp_min(0).sqrt()
+        height = depth * (0.30 + 0.42 * raised) * (1 - across**2).clamp_min(0).sqrt()
         alpha = ((height - (low - v)) / 0.02 + 0.5).clamp(0, 1)
         groove = 1 - 0.12 * torch.exp(-((u / 0.025) ** 2))
         rise = ((low - v) / height.clamp_min(1e-3)).clamp(0, 1)
@@ -63,10 +60,8 @@ class Interior:
 def build_interior(canvas: Canvas, mouth: Mouth) -> Interior:
     light = scene_light(canvas)
     own = _own_teeth(canvas, mouth) if mouth.rest_gap > PHOTO_OPEN else None
-    upper = teeth.paint_upper(light) if own is None else own
     return Interior(
-        upper=torch.from_numpy(upper),
-        lower=torch.from_numpy(teeth.paint_lower(light)),
+        teeth=torch.from_numpy(teeth.paint_teeth(light) if own is None else own),
         lip=torch.from_numpy(light.lip.astype(np.float32)),
         own_teeth=own is not None,
     )

@@ -1,10 +1,9 @@
-"""Teeth as two plates in the mouth's frame: the upper fixed to the head, the lower to the jaw.
+"""The upper teeth as a plate in the mouth's frame, fixed to the head.
 
 A plate is an RGBA picture over u in -WIDTH..WIDTH and v from TOP to BOTTOM (units of S, v = 0 at
 the seam of closed lips). Where the photo shows its own upper teeth they become the plate, else
-teeth of average proportions are painted in the scene's light. Widths of teeth, S being about
-90 mm, after Wheeler's Dental Anatomy: upper 8.5, 6.5, 7.5, 7 mm; lower 5, 5.5, 7, 7 mm,
-foreshortened by the arch.
+teeth of average proportions are painted in the scene's light. Widths, S being about 90 mm, after
+Wheeler's Dental Anatomy: 8.5, 6.5, 7.5, 7 mm, foreshortened by the arch.
 """
 
 from dataclasses import dataclass
@@ -17,10 +16,8 @@ from models.mesh.columns import smoothstep
 WIDTH, TOP, BOTTOM = 0.4, -0.16, 0.12
 PIXELS_PER_S = 400
 
-UPPER_EDGES = (0.0, 0.089, 0.153, 0.212, 0.258, 0.29)  # right of the middle line
-LOWER_EDGES = (0.0, 0.056, 0.112, 0.172, 0.222, 0.26)
-UPPER_INCISAL = (0.021, 0.0175, 0.019, 0.014, 0.009)  # below the seam, at the middle of each tooth
-LOWER_INCISAL = (0.0, 0.001, -0.004, 0.004, 0.008)
+EDGES = (0.0, 0.089, 0.153, 0.212, 0.258, 0.29)  # right of the middle line
+INCISAL = (0.021, 0.0175, 0.019, 0.014, 0.009)  # below the seam, at the middle of each tooth
 GUM_HEIGHT = 0.105  # of the upper teeth
 
 
@@ -42,25 +39,15 @@ def plate_grid() -> tuple[F64, F64]:
     return grid_u, grid_v
 
 
-def paint_upper(light: Light) -> U8:
+def paint_teeth(light: Light) -> U8:
     """The upper teeth and their gums, RGBA."""
     u, v = plate_grid()
-    place, tooth = _within_tooth(np.abs(u), UPPER_EDGES)
-    incisal = np.array(UPPER_INCISAL)[tooth] - 0.0045 * np.abs(place) ** 4
+    place, tooth = _within_tooth(np.abs(u), EDGES)
+    incisal = np.array(INCISAL)[tooth] - 0.0045 * np.abs(place) ** 4
     colour = _enamel(place, tooth, (v - incisal) / GUM_HEIGHT, np.abs(u), light)
     gum = smoothstep((incisal - GUM_HEIGHT * (1 - 0.12 * place**2) - v) / 0.012)[..., None]
     colour = colour * (1 - gum) + light.lip * np.array([0.82, 0.72, 0.74]) * gum
     alpha = smoothstep((incisal - v) / 0.006 + 0.5) * (1 - smoothstep((np.abs(u) - 0.26) / 0.03))
-    return _rgba(colour, alpha)
-
-
-def paint_lower(light: Light) -> U8:
-    """The lower teeth, RGBA; their edge is at v = 0."""
-    u, v = plate_grid()
-    place, tooth = _within_tooth(np.abs(u), LOWER_EDGES)
-    incisal = np.array(LOWER_INCISAL)[tooth] + 0.006 * np.abs(place) ** 4
-    colour = 0.80 * _enamel(place, tooth, (incisal - v) / 0.09, np.abs(u), light)
-    alpha = smoothstep((v - incisal) / 0.006 + 0.5) * (1 - smoothstep((np.abs(u) - 0.22) / 0.04))
     return _rgba(colour, alpha)
 
 
