@@ -13,7 +13,7 @@ from models.portrait import topology
 BROW, CREASE, UPPER, LOWER, BELOW = range(5)
 
 LID_STRIP = 0.055  # least height between the crease and the lid's edge, units of S
-LOWER_LID_RISE = 0.1  # of the opening, as the eye closes
+LOWER_LID_RISE = 0.04  # of the opening, as the eye closes
 CREASE_DROP = 0.25  # of the lid's travel that the crease follows
 
 

@@ -17,6 +17,7 @@ from models.mesh.sampling import Sampler
 
 SEAM_SOFT_PX = 1.4  # over which one lip gives way to the other
 SEAM_SHADE = 0.34  # of the contact line between lips that were apart in the photo
+LASH_LINE, LASH_SHADE = 0.016, 0.62  # height in units of S, and darkness, of a shut eye's lashes
 HEAD_ROOM = 0.07  # how far the head carries a feature, units of S
 
 AnyLayers = TypeVar("AnyLayers", bound=Layers)
@@ -92,12 +93,20 @@ def paint_eye(
     """Blink (B,), gaze (B, 2), rest places (B, 2, h, w) and layers to pixels (B, h, w, 3)."""
     upper = lid.over(sampler, layers.upper, layers.lashes, blink)
     lower = _read(sampler, canvas, layers.lower)
-    lids = _meet(layers, upper, lower, eye.scale)
+    lids = _meet(layers, upper, lower, eye.scale) * _lash_line(eye, layers, blink)
     ball = _read(sampler, canvas, _looked(eye, layers, gaze, rest))
     under_lid = layers.v - layers.edges[:, 0]
     shade = 1 - 0.3 * blink[:, None, None] * (1 - (under_lid / 0.03).clamp(0, 1))
     alpha = _opening(layers, eye.scale)[..., None]
     return lids + alpha * (ball * shade[..., None] - lids)
+
+
+def _lash_line(eye: Eye, layers: EyeLayers, blink: Tensor) -> Tensor:
+    """The lashes of a closing eye gather into one dark line along the lid's edge."""
+    above = (layers.edges[:, 0] - layers.v) / LASH_LINE
+    inside = (1 - (layers.u.abs() / eye.half_width) ** 4).clamp(0, 1)
+    line = torch.exp(-((above - 0.3) ** 2)) * inside * blink[:, None, None]
+    return (1 - LASH_SHADE * line)[..., None]
 
 
 def _looked(eye: Eye, layers: Layers, gaze: Tensor, rest: Tensor) -> Tensor:
