@@ -35,6 +35,7 @@ SYSTEM_FONTS = (  # Pillow looks for them where each system keeps its fonts
     "segoeui.ttf",
     "Nirmala.ttf",
 )
+EMOJI_PARTS = "\ufe0f\u200d\u20e3\U0001f3fb\U0001f3fc\U0001f3fd\U0001f3fe\U0001f3ff"
 NO_CHARACTER = "\U0010ffff"  # drawn as the sign for what a font lacks
 
 
@@ -69,8 +70,12 @@ def lettering_for(text: str, size_px: int) -> Lettering:
 def drawable(text: str) -> str:
     """The text composed, and without emoji, which nobody speaks and few fonts have."""
     composed = unicodedata.normalize("NFC", text)
-    kept = (letter for letter in composed if unicodedata.category(letter) not in {"So", "Co"})
-    return " ".join("".join(kept).replace("\ufe0f", "").split())
+    kept = (
+        letter
+        for letter in composed
+        if unicodedata.category(letter) not in {"So", "Co"} and letter not in EMOJI_PARTS
+    )
+    return " ".join("".join(kept).split())
 
 
 class BuiltIn:
