@@ -27,6 +27,6 @@ def face_models() -> Path:
 @pytest.fixture(scope="session")
 def astronaut(face_models: Path) -> tuple[Picture, Face]:
     """A real photograph with a toothy smile, and its face."""
-    pixels = np.ascontiguousarray(skimage.data.astronaut())
+    pixels = np.ascontiguousarray(skimage.data.astronaut())  # type: ignore[no-untyped-call]
     picture = Picture(pixels, None, "astronaut", hashlib.sha256(pixels.tobytes()).hexdigest())
     return picture, FaceAnalyser(face_models).faces(picture)[0]

@@ -18,7 +18,7 @@ def _one_thread() -> None:
 
 
 @pytest.fixture(scope="session")
-def astronaut() -> Picture:
+def photo() -> Picture:
     """A woman smiling with teeth, frontal, 512 x 512; skimage's public-domain NASA photograph."""
     rgb = np.array(skimage.data.astronaut(), np.uint8)  # type: ignore[no-untyped-call]
     rgb.flags.writeable = False
@@ -31,6 +31,6 @@ def analyser(face_models: Path) -> FaceAnalyser:
 
 
 @pytest.fixture(scope="session")
-def face(analyser: FaceAnalyser, astronaut: Picture) -> Face:
-    (found,) = analyser.faces(astronaut)
+def face(analyser: FaceAnalyser, photo: Picture) -> Face:
+    (found,) = analyser.faces(photo)
     return found

@@ -45,27 +45,25 @@ def covered(picture: Picture, face: Face, colour: tuple[int, int, int]) -> U8:
     return np.asarray(cv2.GaussianBlur(rgb, (3, 3), 0), np.uint8)
 
 
-def test_a_cut_out_is_upright_and_holds_the_face(astronaut: Picture, face: Face) -> None:
-    cutout = cut_out(astronaut.rgb, face.landmarks)
+def test_a_cut_out_is_upright_and_holds_the_face(photo: Picture, face: Face) -> None:
+    cutout = cut_out(photo.rgb, face.landmarks)
     left, right = cutout.points[[topology.LEFT_EYE_OUTER, topology.RIGHT_EYE_OUTER]]
     assert left[1] == pytest.approx(right[1], abs=0.01)
     assert cutout.points[:, :2].min() >= -0.01
     assert (cutout.points.max(axis=0) <= np.array(cutout.rgb.shape[1::-1])).all()
 
 
-def test_a_large_face_is_reduced_and_a_small_one_not_enlarged(
-    astronaut: Picture, face: Face
-) -> None:
-    large = cv2.resize(astronaut.rgb, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
+def test_a_large_face_is_reduced_and_a_small_one_not_enlarged(photo: Picture, face: Face) -> None:
+    large = cv2.resize(photo.rgb, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
     reduced = cut_out(np.asarray(large, np.uint8), face.landmarks * 3)
     assert eye_distance(reduced.points) == pytest.approx(EYE_DISTANCE, rel=0.02)
-    small = cut_out(astronaut.rgb, face.landmarks)
+    small = cut_out(photo.rgb, face.landmarks)
     assert eye_distance(small.points) == pytest.approx(eye_distance(face.landmarks), rel=0.02)
 
 
-def test_sharpness_falls_with_blur(astronaut: Picture, face: Face) -> None:
-    values = [sharpness_of(astronaut.rgb, face.landmarks)]
-    values += [sharpness_of(blurred(astronaut, sigma), face.landmarks) for sigma in (0.6, 1.2, 2.4)]
+def test_sharpness_falls_with_blur(photo: Picture, face: Face) -> None:
+    values = [sharpness_of(photo.rgb, face.landmarks)]
+    values += [sharpness_of(blurred(photo, sigma), face.landmarks) for sigma in (0.6, 1.2, 2.4)]
     assert values == sorted(values, reverse=True)
     assert values[0] > 0.5
     assert values[-1] < MIN_SHARPNESS
@@ -73,20 +71,20 @@ def test_sharpness_falls_with_blur(astronaut: Picture, face: Face) -> None:
 
 @pytest.mark.parametrize("shape", [(1, 11), (11, 1)])
 def test_motion_in_one_direction_is_blur(
-    astronaut: Picture, face: Face, shape: tuple[int, int]
+    photo: Picture, face: Face, shape: tuple[int, int]
 ) -> None:
-    moved = np.asarray(cv2.blur(astronaut.rgb, shape), np.uint8)
+    moved = np.asarray(cv2.blur(photo.rgb, shape), np.uint8)
     assert sharpness_of(moved, face.landmarks) < MIN_SHARPNESS
 
 
-def test_sharpness_hardly_depends_on_size_or_angle(astronaut: Picture, face: Face) -> None:
-    sharp = sharpness_of(astronaut.rgb, face.landmarks)
-    half = cv2.resize(astronaut.rgb, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
+def test_sharpness_hardly_depends_on_size_or_angle(photo: Picture, face: Face) -> None:
+    sharp = sharpness_of(photo.rgb, face.landmarks)
+    half = cv2.resize(photo.rgb, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA)
     assert sharpness_of(
         np.asarray(half, np.uint8), face.landmarks * np.float32(0.5)
     ) == pytest.approx(sharp, abs=0.1)
     turn = cv2.getRotationMatrix2D((256, 256), 30, 1)
-    turned = cv2.warpAffine(astronaut.rgb, turn, (512, 512), flags=cv2.INTER_CUBIC)
+    turned = cv2.warpAffine(photo.rgb, turn, (512, 512), flags=cv2.INTER_CUBIC)
     landmarks = (face.landmarks[:, :2] @ turn[:, :2].T + turn[:, 2]).astype(np.float32)
     assert sharpness_of(np.asarray(turned, np.uint8), landmarks) == pytest.approx(sharp, abs=0.1)
 
@@ -103,27 +101,25 @@ def test_one_open_eye_is_enough(face: Face) -> None:
     assert eyes(landmarks) == "open"
 
 
-def test_a_smile_shows_teeth(astronaut: Picture, face: Face) -> None:
-    assert mouth(cut_out(astronaut.rgb, face.landmarks)) == "smiling with teeth"
+def test_a_smile_shows_teeth(photo: Picture, face: Face) -> None:
+    assert mouth(cut_out(photo.rgb, face.landmarks)) == "smiling with teeth"
 
 
-def test_an_open_mouth_without_teeth_is_open(astronaut: Picture, face: Face) -> None:
-    rgb = astronaut.rgb.copy()
+def test_an_open_mouth_without_teeth_is_open(photo: Picture, face: Face) -> None:
+    rgb = photo.rgb.copy()
     ring = [*topology.LIP_UPPER_INNER, *topology.LIP_LOWER_INNER[::-1]]
     cv2.fillPoly(rgb, [np.round(face.landmarks[ring, :2]).astype(np.int32)], (60, 15, 15))
     assert mouth(cut_out(rgb, face.landmarks)) == "open"
 
 
-def test_lips_that_touch_are_a_closed_mouth(astronaut: Picture, face: Face) -> None:
+def test_lips_that_touch_are_a_closed_mouth(photo: Picture, face: Face) -> None:
     landmarks = face.landmarks.copy()
     landmarks[list(topology.LIP_LOWER_INNER)] = landmarks[list(topology.LIP_UPPER_INNER)]
-    assert mouth(cut_out(astronaut.rgb, landmarks)) == "closed"
+    assert mouth(cut_out(photo.rgb, landmarks)) == "closed"
 
 
 @pytest.mark.parametrize("colour", [(240, 240, 240), (30, 30, 32), (120, 170, 210)])
-def test_a_mask_hides_the_mouth(
-    astronaut: Picture, face: Face, colour: tuple[int, int, int]
-) -> None:
-    assert mouth_detail(cut_out(astronaut.rgb, face.landmarks)) > 2 * MOUTH_DETAIL
-    masked = covered(astronaut, face, colour)
+def test_a_mask_hides_the_mouth(photo: Picture, face: Face, colour: tuple[int, int, int]) -> None:
+    assert mouth_detail(cut_out(photo.rgb, face.landmarks)) > 2 * MOUTH_DETAIL
+    masked = covered(photo, face, colour)
     assert mouth_detail(cut_out(masked, face.landmarks)) < MOUTH_DETAIL

@@ -9,9 +9,9 @@ from models.portrait.person import cut, largest_part, person_mask
 
 
 def test_the_astronaut_is_inside_and_the_wall_outside(
-    face_models: Path, astronaut: Picture, face: Face
+    face_models: Path, photo: Picture, face: Face
 ) -> None:
-    mask = person_mask(face_models, astronaut.rgb)
+    mask = person_mask(face_models, photo.rgb)
     columns, rows = face.landmarks[:468, :2].round().astype(int).T
     assert mask.shape == (512, 512)
     assert 0 <= mask.min() <= mask.max() <= 1
@@ -20,14 +20,14 @@ def test_the_astronaut_is_inside_and_the_wall_outside(
     assert mask[:60, 460:].max() < 0.05
 
 
-def test_her_hair_is_soft(face_models: Path, astronaut: Picture) -> None:
-    hair = person_mask(face_models, astronaut.rgb)[5:60, 150:300]
+def test_her_hair_is_soft(face_models: Path, photo: Picture) -> None:
+    hair = person_mask(face_models, photo.rgb)[5:60, 150:300]
     assert np.mean((hair > 0.05) & (hair < 0.95)) > 0.02
 
 
-def test_the_mask_is_the_same_every_time(face_models: Path, astronaut: Picture) -> None:
-    once = person_mask(face_models, astronaut.rgb)
-    assert np.array_equal(once, person_mask(face_models, astronaut.rgb))
+def test_the_mask_is_the_same_every_time(face_models: Path, photo: Picture) -> None:
+    once = person_mask(face_models, photo.rgb)
+    assert np.array_equal(once, person_mask(face_models, photo.rgb))
 
 
 def test_where_the_network_doubts_colour_decides() -> None:

@@ -39,8 +39,8 @@ def side_by_side(picture: Picture) -> Picture:
     return of(picture, canvas)
 
 
-def test_a_good_portrait_passes_with_its_report(analyser: FaceAnalyser, astronaut: Picture) -> None:
-    report = preflight(resized(astronaut, 2), analyser)
+def test_a_good_portrait_passes_with_its_report(analyser: FaceAnalyser, photo: Picture) -> None:
+    report = preflight(resized(photo, 2), analyser)
     (found,) = report.faces
     assert (report.width, report.height, report.chosen) == (1024, 1024, 0)
     assert found.height_px == pytest.approx(276, abs=12)
@@ -50,8 +50,8 @@ def test_a_good_portrait_passes_with_its_report(analyser: FaceAnalyser, astronau
     assert found.warnings[0].startswith("a toothy smile")
 
 
-def test_a_small_face_is_warned_about(analyser: FaceAnalyser, astronaut: Picture) -> None:
-    (found,) = preflight(astronaut, analyser).faces
+def test_a_small_face_is_warned_about(analyser: FaceAnalyser, photo: Picture) -> None:
+    (found,) = preflight(photo, analyser).faces
     assert any(warning.startswith("low resolution") for warning in found.warnings)
 
 
@@ -61,32 +61,30 @@ def test_a_picture_without_a_face_is_refused(analyser: FaceAnalyser) -> None:
         preflight(Picture(rgb, None, "rocket.jpg", ""), analyser)
 
 
-def test_a_face_too_small_is_refused_with_its_size(
-    analyser: FaceAnalyser, astronaut: Picture
-) -> None:
+def test_a_face_too_small_is_refused_with_its_size(analyser: FaceAnalyser, photo: Picture) -> None:
     with pytest.raises(FaceTooSmall, match=rf"is \d+ px high: .* at least {MIN_FACE_PX} px"):
-        preflight(resized(astronaut, 0.6), analyser)
+        preflight(resized(photo, 0.6), analyser)
 
 
-def test_a_blurred_face_is_refused(analyser: FaceAnalyser, astronaut: Picture) -> None:
-    blurred = of(astronaut, np.asarray(cv2.GaussianBlur(astronaut.rgb, (0, 0), 2.4), np.uint8))
+def test_a_blurred_face_is_refused(analyser: FaceAnalyser, photo: Picture) -> None:
+    blurred = of(photo, np.asarray(cv2.GaussianBlur(photo.rgb, (0, 0), 2.4), np.uint8))
     with pytest.raises(FaceBlurred, match="is blurred"):
         preflight(blurred, analyser)
 
 
-def test_an_enlarged_thumbnail_is_blurred(analyser: FaceAnalyser, astronaut: Picture) -> None:
-    thumbnail = resized(astronaut, 0.25)
+def test_an_enlarged_thumbnail_is_blurred(analyser: FaceAnalyser, photo: Picture) -> None:
+    thumbnail = resized(photo, 0.25)
     with pytest.raises(FaceBlurred):
         preflight(resized(thumbnail, 6), analyser)
 
 
 @pytest.mark.parametrize("angles", [{"yaw_deg": 50.0}, {"yaw_deg": -46.0}, {"pitch_deg": 60.0}])
 def test_a_face_turned_away_is_refused(
-    astronaut: Picture, face: Face, angles: dict[str, float]
+    photo: Picture, face: Face, angles: dict[str, float]
 ) -> None:
     turned = replace(face, yaw_deg=angles.get("yaw_deg", 0), pitch_deg=angles.get("pitch_deg", 0))
     with pytest.raises(FaceTurned, match="within 45 degrees of frontal"):
-        choose(astronaut, [turned])
+        choose(photo, [turned])
 
 
 def test_a_man_in_profile_is_refused(analyser: FaceAnalyser) -> None:
@@ -96,9 +94,9 @@ def test_a_man_in_profile_is_refused(analyser: FaceAnalyser) -> None:
         preflight(resized(photo, 2), analyser)
 
 
-def test_what_is_no_human_face_is_refused(astronaut: Picture, face: Face) -> None:
+def test_what_is_no_human_face_is_refused(photo: Picture, face: Face) -> None:
     with pytest.raises(NotAHuman, match="no human one"):
-        choose(astronaut, [replace(face, presence=0.2)])
+        choose(photo, [replace(face, presence=0.2)])
 
 
 def test_a_cat_is_refused(analyser: FaceAnalyser) -> None:
@@ -108,29 +106,27 @@ def test_a_cat_is_refused(analyser: FaceAnalyser) -> None:
 
 
 def test_the_largest_of_several_speaks_and_the_report_says_so(
-    analyser: FaceAnalyser, astronaut: Picture
+    analyser: FaceAnalyser, photo: Picture
 ) -> None:
-    report = preflight(side_by_side(astronaut), analyser)
+    report = preflight(side_by_side(photo), analyser)
     assert report.chosen == 0
     assert report.faces[0].box[0] > 408 > report.faces[1].box[0]
     assert report.warnings == ("2 faces: the largest speaks, face_index chooses another",)
 
 
-def test_another_face_can_be_chosen(analyser: FaceAnalyser, astronaut: Picture) -> None:
-    report = preflight(side_by_side(astronaut), analyser, face_index=1)
+def test_another_face_can_be_chosen(analyser: FaceAnalyser, photo: Picture) -> None:
+    report = preflight(side_by_side(photo), analyser, face_index=1)
     assert report.chosen == 1
     assert report.warnings == ()
 
 
-def test_a_face_that_does_not_exist_is_refused(analyser: FaceAnalyser, astronaut: Picture) -> None:
+def test_a_face_that_does_not_exist_is_refused(analyser: FaceAnalyser, photo: Picture) -> None:
     with pytest.raises(FaceIndexOutOfRange, match=r"face 2 of .* it shows 2, so use 0 to 1"):
-        preflight(side_by_side(astronaut), analyser, face_index=2)
+        preflight(side_by_side(photo), analyser, face_index=2)
 
 
-def test_refused_faces_are_reported_with_the_reason(
-    analyser: FaceAnalyser, astronaut: Picture
-) -> None:
-    small = resized(astronaut, 0.6)
+def test_refused_faces_are_reported_with_the_reason(analyser: FaceAnalyser, photo: Picture) -> None:
+    small = resized(photo, 0.6)
     faces = analyser.faces(small)
     with pytest.raises(PortraitError) as refused:
         choose(small, faces)
@@ -139,8 +135,8 @@ def test_refused_faces_are_reported_with_the_reason(
     assert report.height_px < MIN_FACE_PX
 
 
-def test_a_report_without_faces_chooses_none(astronaut: Picture) -> None:
-    report = inspect(astronaut, [])
+def test_a_report_without_faces_chooses_none(photo: Picture) -> None:
+    report = inspect(photo, [])
     assert (report.faces, report.chosen) == ((), -1)
 
 
@@ -154,25 +150,23 @@ def test_a_report_without_faces_chooses_none(astronaut: Picture) -> None:
     ],
 )
 def test_angles_below_the_ideal_are_warned_about(
-    astronaut: Picture, face: Face, change: dict[str, float], warning: str
+    photo: Picture, face: Face, change: dict[str, float], warning: str
 ) -> None:
     angles = {"yaw_deg": 0.0, "pitch_deg": 0.0, **change}
     posed = replace(face, yaw_deg=angles["yaw_deg"], pitch_deg=angles["pitch_deg"])
-    (report,) = inspect(astronaut, [posed]).faces
+    (report,) = inspect(photo, [posed]).faces
     assert any(text.startswith(warning) for text in report.warnings)
 
 
-def test_a_face_cut_off_by_the_edge_is_warned_about(
-    analyser: FaceAnalyser, astronaut: Picture
-) -> None:
-    cropped = of(astronaut, astronaut.rgb[:, :235])
+def test_a_face_cut_off_by_the_edge_is_warned_about(analyser: FaceAnalyser, photo: Picture) -> None:
+    cropped = of(photo, photo.rgb[:, :235])
     faces = analyser.faces(resized(cropped, 2))
     (report, *_) = inspect(resized(cropped, 2), faces).faces
     assert any("cut off" in text for text in report.warnings)
 
 
 @pytest.mark.parametrize("light", [0.12, 3.0])
-def test_bad_light_is_warned_about(astronaut: Picture, face: Face, light: float) -> None:
-    lit = np.clip(astronaut.rgb.astype(np.float32) * light, 0, 255).astype(np.uint8)
-    (report,) = inspect(of(astronaut, lit), [face]).faces
+def test_bad_light_is_warned_about(photo: Picture, face: Face, light: float) -> None:
+    lit = np.clip(photo.rgb.astype(np.float32) * light, 0, 255).astype(np.uint8)
+    (report,) = inspect(of(photo, lit), [face]).faces
     assert any("badly lit" in text for text in report.warnings)
