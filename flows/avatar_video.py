@@ -3,6 +3,7 @@
 from prefect import flow
 
 from models.contracts import TopicSpeech, VideoRequest, VideoResult
+from tasks.pictures import draw_pictures
 from tasks.preflight import check_portrait, check_request
 from tasks.publish import publish
 from tasks.quality import check_quality
@@ -20,4 +21,5 @@ def avatar_video(request: VideoRequest) -> VideoResult:
     speech = make_speech(write_script(words) if isinstance(words, TopicSpeech) else words)
     mouth = follow_mouth(speech, request.look.expressiveness)
     clip = render_clip(portrait, speech, mouth, request.look, request.renderer)
-    return publish(request, portrait, speech, mouth, clip, check_quality(clip, speech))
+    quality = check_quality(clip, speech)
+    return publish(request, portrait, speech, mouth, clip, draw_pictures(clip), quality)

@@ -1,14 +1,17 @@
 """One portrait, one mouth and one look become one video file, frame batch by frame batch."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from models.contracts import BackgroundKind, Look
+from models.arrays import U8
+from models.contracts import BackgroundKind, Captions, Look
+from models.media.burn import CaptionBurner, columns_for
+from models.media.captions import make_cues
 from models.media.encode import VideoWriter, frame_count
 from models.media.waveform import SpokenAudio
 from models.motion.compose import motion_track
@@ -36,6 +39,18 @@ class Scene:
     @property
     def alpha(self) -> bool:
         return self.look.background.kind is BackgroundKind.TRANSPARENT
+
+    def captioned(self, batches: Iterator[U8]) -> Iterator[U8]:
+        """The frames with captions burned in, where they are wanted and the words are known."""
+        if self.look.captions is not Captions.BURNED or not self.spoken.words:
+            yield from batches
+            return
+        size, fps = self.look.size, self.look.fps.rational
+        cues = make_cues(self.spoken.words, self.spoken.recording.duration_s, columns_for(size))
+        burner, done = CaptionBurner(cues, size, fps), 0
+        for batch in batches:
+            yield burner.burn(batch, done)
+            done += len(batch)
 
     def motion(self) -> MotionTrack:
         return motion_track(self.mouth, self.look.fps.rational, self.frames, self.look)
@@ -78,7 +93,7 @@ def write_clip(
         frames=len(motion),
         alpha=scene.alpha,
     ) as writer:
-        for batch in renderer.render(prepared, motion, Span(0, len(motion))):
+        for batch in scene.captioned(renderer.render(prepared, motion, Span(0, len(motion)))):
             writer.write(batch)
             told(len(batch))
     return Times(ready - started, time.perf_counter() - ready)

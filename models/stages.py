@@ -53,6 +53,11 @@ class RenderedClip(Contract):
     render_s: float
 
 
+class DrawnPictures(Contract):
+    thumbnail: str  # storage key of a JPEG
+    contact_sheet: str  # storage key of a PNG
+
+
 def spoken_to_json(spoken: SpokenAudio) -> str:
     """Everything but the samples, which stay in the recording's file."""
     document = asdict(spoken)

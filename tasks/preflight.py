@@ -1,9 +1,7 @@
 """Refuse what cannot become a good video before anything costs time."""
 
 import time
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from prefect import task
 
@@ -18,12 +16,9 @@ from models.media.files import check_output
 from models.renderers import check_renderer
 from models.stages import CheckedPortrait
 from models.storage import file_sha256
+from tasks.loaded import face_analyser
 from tasks.policies import RESULT, cached, key_of, store
 from tasks.progress import begin
-from tasks.settings import limit_threads, settings
-
-if TYPE_CHECKING:
-    from models.portrait.analyser import FaceAnalyser
 
 
 @task(name="check-request", persist_result=False)
@@ -68,12 +63,3 @@ def check_portrait(source: PortraitSource) -> CheckedPortrait:
         report=report,
         seconds=time.perf_counter() - started,
     )
-
-
-@cache
-def face_analyser() -> "FaceAnalyser":
-    """Its networks stay loaded for all videos of this process."""
-    from models.portrait.analyser import FaceAnalyser
-
-    limit_threads()
-    return FaceAnalyser(settings().models)

@@ -5,12 +5,14 @@ from pathlib import Path
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
-from models.contracts import QualityReport, VideoRequest, VideoResult
+from models.contracts import Captions, QualityReport, VideoRequest, VideoResult
 from models.delivery import MANIFEST, SHEET, SRT, THUMBNAIL, VTT, deliver
 from models.manifest import Manifest, face_models, versions
-from models.stages import CheckedPortrait, FollowedMouth, MadeSpeech, RenderedClip
+from models.media.captions import make_cues, srt, vtt, write_text
+from models.stages import CheckedPortrait, DrawnPictures, FollowedMouth, MadeSpeech, RenderedClip
 from models.storage import file_sha256
 from models.summary import markdown
+from tasks import loaded
 from tasks.policies import code_version, store
 from tasks.progress import begin
 
@@ -24,13 +26,14 @@ def publish(
     speech: MadeSpeech,
     mouth: FollowedMouth,
     clip: RenderedClip,
+    pictures: DrawnPictures,
     quality: QualityReport,
 ) -> VideoResult:
     """Deliver video, captions, pictures and manifest. Raises OutputError; then nothing is there."""
     begin("Delivering")
     video = store().path(clip.video)
     with store().work_folder() as folder:
-        files = {video.suffix: video, **_beside(request, speech, video, folder)}
+        files = {video.suffix: video, **_beside(request, speech, pictures, folder)}
         manifest = _manifest(request, portrait, speech, mouth, clip, quality, files)
         files[MANIFEST] = folder / "manifest.json"
         files[MANIFEST].write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
@@ -41,17 +44,20 @@ def publish(
 
 
 def _beside(
-    request: VideoRequest, speech: MadeSpeech, video: Path, folder: Path
+    request: VideoRequest, speech: MadeSpeech, pictures: DrawnPictures, folder: Path
 ) -> dict[str, Path]:
-    """Pictures and captions by the suffix they are delivered under, made in the folder."""
-
-    import cv2
-
-    from models.media.probe import sample_frames
-
-    _, rgb = next(iter(sample_frames(video, [0])))
-    cv2.imwrite(str(folder / "t.jpg"), cv2.resize(rgb[..., ::-1], (240, 240)))
-    return {THUMBNAIL: folder / "t.jpg"}
+    """Pictures and captions, by the suffix they are delivered under."""
+    files = {THUMBNAIL: store().path(pictures.thumbnail)}
+    if request.delivery.contact_sheet:
+        files[SHEET] = store().path(pictures.contact_sheet)
+    spoken = loaded.spoken(speech)
+    if request.look.captions is Captions.NONE or not spoken.words:
+        return files
+    cues = make_cues(spoken.words, speech.duration_s)
+    for suffix, text in ((SRT, srt(cues)), (VTT, vtt(cues))):
+        files[suffix] = folder / f"captions{suffix}"
+        write_text(text, files[suffix])
+    return files
 
 
 def _manifest(

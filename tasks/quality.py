@@ -6,10 +6,9 @@ from models.contracts import QualityReport
 from models.motion.files import load_track
 from models.motion.tracks import MotionTrack
 from models.stages import MadeSpeech, RenderedClip
+from tasks import loaded
 from tasks.policies import RESULT, cached, keep, key_of, store
-from tasks.preflight import face_analyser
 from tasks.progress import begin
-from tasks.speech import load_spoken
 
 
 def quality_files(clip: RenderedClip, speech: MadeSpeech) -> tuple[str]:
@@ -31,10 +30,10 @@ def check_quality(clip: RenderedClip, speech: MadeSpeech) -> QualityReport:
     report = require_quality(
         assess(
             store().path(clip.video),
-            load_spoken(speech).recording,
+            loaded.spoken(speech).recording,
             load_track(MotionTrack, store().path(clip.motion)),
             clip.fps.rational,
-            face_analyser(),
+            loaded.face_analyser(),
         )
     )
     keep(report, *quality_files(clip, speech))

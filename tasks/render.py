@@ -1,26 +1,22 @@
 """Render and encode: one task, because frames never cross a task's border."""
 
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from prefect import task
 
 from models.contracts import BackgroundKind, Captions, Look
 from models.motion.files import load_track, save_track
 from models.motion.tracks import MouthTrack
-from models.renderers import load_renderer
 from models.stages import CheckedPortrait, FollowedMouth, MadeSpeech, RenderedClip
 from models.storage import file_sha256
+from tasks import loaded
 from tasks.policies import RESULT, cached, is_transient, key_of, store
-from tasks.preflight import face_analyser
 from tasks.progress import Progress, begin
 from tasks.settings import settings
-from tasks.speech import load_spoken
 
 if TYPE_CHECKING:
     from models.clip import Scene
-    from models.renderer import Renderer
 
 
 def clip_files(
@@ -69,7 +65,7 @@ def render_clip(
     scene = load_scene(portrait, speech, mouth, look)
     motion = scene.motion()
     video, commanded = clip_files(portrait, speech, mouth, look, renderer)
-    engine = loaded_renderer(renderer)
+    engine = loaded.renderer(renderer)
     with store().work_folder() as folder:
         out = folder / Path(video).name
         progress = Progress("Rendering", len(motion))
@@ -103,15 +99,9 @@ def load_scene(
     behind = look.background.picture
     return Scene(
         picture=with_person_mask(picture, look, settings().models),
-        face=face_analyser().faces(picture)[portrait.face_index],
-        spoken=load_spoken(speech),
+        face=loaded.face_analyser().faces(picture)[portrait.face_index],
+        spoken=loaded.spoken(speech),
         mouth=load_track(MouthTrack, store().path(mouth.track)),
         look=look,
         backdrop=load_picture(Path(behind)) if behind else None,
     )
-
-
-@cache
-def loaded_renderer(name: str) -> "Renderer[Any]":
-    """Its models stay loaded for all videos of this process."""
-    return load_renderer(name, settings().device)

@@ -3,6 +3,7 @@
 from prefect import task
 
 from models.contracts import ScriptSpeech, TopicSpeech
+from tasks import loaded
 from tasks.policies import RESULT, cached, is_transient, keep, key_of
 from tasks.progress import begin
 from tasks.settings import settings
@@ -14,21 +15,25 @@ def script_files(topic: TopicSpeech) -> tuple[str]:
 
 @task(
     name="write-script",
-    retries=2,
-    retry_delay_seconds=[5, 20],
+    retries=1,  # the writer itself waits and asks again, as the service says
+    retry_delay_seconds=20,
     retry_condition_fn=is_transient,
-    timeout_seconds=180,
+    timeout_seconds=600,
     cache_key_fn=cached(script_files),
     persist_result=True,
     result_serializer=RESULT,
 )
 def write_script(topic: TopicSpeech) -> ScriptSpeech:
-    """Let the language model write. Raises MissingKey, ServiceError."""
+    """Let the language model write as much as the voice says in the time asked for.
+
+    Raises MissingKey, UnknownVoice and ServiceError.
+    """
     from models.script.writer import ScriptWriter
 
     begin("Writing the script")
     key = settings().mistral_api_key
-    writer = ScriptWriter(key.get_secret_value() if key else None, server=settings().mistral_url)
-    script = ScriptSpeech(script=writer.write(topic), voice=topic.voice)
+    writer = ScriptWriter(key.get_secret_value() if key else None, base_url=settings().mistral_url)
+    written = writer.write(topic, loaded.synthesiser().speaking_rate(topic.voice))
+    script = ScriptSpeech(script=written.text, voice=topic.voice)
     keep(script, *script_files(topic))
     return script

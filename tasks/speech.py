@@ -1,7 +1,6 @@
 """From words or a recording to sound, and from sound to the mouth."""
 
 import time
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,15 +8,15 @@ from prefect import task
 
 from models.contracts import MAX_AUDIO_BYTES, RecordedSpeech, ScriptSpeech
 from models.motion.files import save_track
-from models.stages import FollowedMouth, MadeSpeech, spoken_from_json, spoken_to_json
+from models.stages import FollowedMouth, MadeSpeech, spoken_to_json
 from models.storage import file_sha256
+from tasks import loaded
 from tasks.policies import RESULT, cached, is_transient, key_of, store
 from tasks.progress import begin
 from tasks.settings import limit_threads
 
 if TYPE_CHECKING:
     from models.media.waveform import SpokenAudio
-    from models.speech.synthesis import EspeakSynthesiser
 
 UNFIT_TRANSCRIPT = "the transcript is not what is said: the lips follow the sound alone"
 
@@ -86,29 +85,18 @@ def follow_mouth(speech: MadeSpeech, expressiveness: float) -> FollowedMouth:
     started = time.perf_counter()
     (track,) = mouth_files(speech, expressiveness)
     with store().work_folder() as folder:
-        save_track(follow(load_spoken(speech), expressiveness), folder / "mouth.npz")
+        save_track(follow(loaded.spoken(speech), expressiveness), folder / "mouth.npz")
         store().put(folder / "mouth.npz", track)
     return FollowedMouth(track=track, seconds=time.perf_counter() - started)
-
-
-def load_spoken(speech: MadeSpeech) -> "SpokenAudio":
-    text = store().path(speech.words).read_text(encoding="utf-8")
-    return spoken_from_json(text, store().path(speech.recording))
-
-
-@cache
-def synthesiser() -> "EspeakSynthesiser":
-    """One speech process for all videos of this process."""
-    from models.speech.synthesis import EspeakSynthesiser
-
-    return EspeakSynthesiser()
 
 
 def _spoken(
     speech: RecordedSpeech | ScriptSpeech, out: Path
 ) -> tuple["SpokenAudio", tuple[str, ...]]:
     if isinstance(speech, ScriptSpeech):
-        return synthesiser().speak(speech.script, speech.voice, speech.rate, speech.pitch, out), ()
+        return loaded.synthesiser().speak(
+            speech.script, speech.voice, speech.rate, speech.pitch, out
+        ), ()
     return _recorded(speech, out)
 
 
@@ -121,7 +109,7 @@ def _recorded(speech: RecordedSpeech, out: Path) -> tuple["SpokenAudio", tuple[s
         Path(speech.audio), out, normalise_loudness=speech.normalise_loudness
     )
     known = SpokenAudio(recording, text=speech.transcript, language=speech.language)
-    spoken = with_times(known, synthesiser())
+    spoken = with_times(known, loaded.synthesiser())
     if speech.transcript and not spoken.phonemes:
         return spoken, (*report.warnings, UNFIT_TRANSCRIPT)
     return spoken, report.warnings

@@ -26,11 +26,13 @@ class FaceFinder(Protocol):
 
 def measure_frames(video: Path, finder: FaceFinder, index: Indices) -> Frames:
     """Decode the frames and those before them, and find the face on each."""
+    short_side_px = 1
     rows: list[tuple[float, ...]] = []
     wanted = set(index.tolist())
     previous: F32 | None = None
     before: tuple[int, F32] = (-2, np.zeros(0, np.float32))
     for number, rgb in sample_frames(video, _with_the_ones_before(wanted)):
+        short_side_px = min(rgb.shape[:2])
         luma = rgb[::EVERY_PIXEL, ::EVERY_PIXEL] @ LUMA
         if number in wanted:
             change = np.abs(luma - before[1]).mean() if before[0] == number - 1 else np.nan
@@ -39,7 +41,7 @@ def measure_frames(video: Path, finder: FaceFinder, index: Indices) -> Frames:
             rows.append((number, *shape(face), luma.mean(), change))
         before = number, luma
     table = np.array(rows, np.float32).reshape(-1, 6).T
-    return Frames(table[0].astype(np.int64), *table[1:])
+    return Frames(table[0].astype(np.int64), short_side_px, *table[1:])
 
 
 def shape(face: Face | None) -> tuple[float, float, float]:

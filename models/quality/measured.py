@@ -18,6 +18,7 @@ class Frames:
     """One row a sampled frame; NaN where the frame shows no face."""
 
     index: Indices  # (N,) frame numbers, rising
+    short_side_px: int
     opening: F32  # (N,) between the inner lips, landmarks 13 and 14
     width: F32  # (N,) between the mouth corners, landmarks 61 and 291
     eyes: F32  # (N,) between the lids, mean of both eyes

@@ -36,6 +36,7 @@ def frames() -> Frames:
     noise = np.random.default_rng(0).normal(0, 0.002, COUNT)
     return Frames(
         index=index,
+        short_side_px=512,
         opening=np.abs(0.9 * sample.commanded_gap(commanded) + noise).astype(np.float32),
         width=np.full(COUNT, 0.6, np.float32),
         eyes=(0.11 - 0.1 * commanded.blink).astype(np.float32),

@@ -1,0 +1,45 @@
+"""What a process loads once and keeps for all its videos, and what tasks read from the store."""
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from models.stages import MadeSpeech, spoken_from_json
+from tasks.policies import store
+from tasks.settings import limit_threads, settings
+
+if TYPE_CHECKING:
+    from models.media.waveform import SpokenAudio
+    from models.portrait.analyser import FaceAnalyser
+    from models.renderer import Renderer
+    from models.speech.synthesis import EspeakSynthesiser
+
+
+@cache
+def face_analyser() -> "FaceAnalyser":
+    from models.portrait.analyser import FaceAnalyser
+
+    limit_threads()
+    return FaceAnalyser(settings().models)
+
+
+@cache
+def synthesiser() -> "EspeakSynthesiser":
+    """The speech process is started when it is first asked to speak."""
+    from models.speech.synthesis import EspeakSynthesiser
+
+    return EspeakSynthesiser()
+
+
+@cache
+def renderer(name: str) -> "Renderer[Any]":
+    """Raises InvalidRequest."""
+    from models.renderers import load_renderer
+
+    limit_threads()
+    return load_renderer(name, settings().device)
+
+
+def spoken(speech: MadeSpeech) -> "SpokenAudio":
+    """Raises MissingFile."""
+    text = store().path(speech.words).read_text(encoding="utf-8")
+    return spoken_from_json(text, store().path(speech.recording))

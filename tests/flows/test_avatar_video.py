@@ -1,0 +1,147 @@
+"""The whole way of a video, on the real renderer, at its smallest."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from flows.avatar_video import avatar_video
+from models.arrays import U8
+from models.contracts import VideoRequest, VideoResult
+from models.errors import BelowTheBar, EncodeFailed
+from models.mesh.renderer import MeshPortrait, MeshRenderer
+from models.motion.tracks import MotionTrack
+from models.renderer import Span
+from models.renderers import RENDERERS
+from tasks.progress import listening
+
+SCRIPT = "Papa may buy a blue map."
+
+
+class Still(MeshRenderer):
+    """Its face never moves."""
+
+    def render(self, prepared: MeshPortrait, motion: MotionTrack, span: Span) -> Iterator[U8]:
+        still = MotionTrack(*(np.zeros_like(curve) for curve in vars(motion).values()))
+        yield from super().render(prepared, still, span)
+
+
+class FailsOnce(MeshRenderer):
+    failures = 0
+
+    def render(self, prepared: MeshPortrait, motion: MotionTrack, span: Span) -> Iterator[U8]:
+        if FailsOnce.failures == 0:
+            FailsOnce.failures += 1
+            raise EncodeFailed("once")
+        yield from super().render(prepared, motion, span)
+
+
+def request(portrait: Path, output: Path, **changes: object) -> VideoRequest:
+    given: dict[str, object] = {
+        "portrait": {"image": str(portrait)},
+        "speech": {"script": SCRIPT},
+        "look": {"resolution": 256, "fps": "24"},
+        "delivery": {"output": str(output)},
+    }
+    return VideoRequest.model_validate(given | changes)
+
+
+def stages_of(request: VideoRequest) -> tuple[VideoResult, set[str]]:
+    """The result, and the stages that were run for it."""
+    heard: set[str] = set()
+    with listening(lambda stage, done, total: heard.add(stage)):
+        return avatar_video(request), heard
+
+
+def test_a_script_becomes_a_video_with_everything_beside_it(
+    store_here: Path, portrait_file: Path, tmp_path: Path
+) -> None:
+    result = avatar_video(request(portrait_file, tmp_path / "out" / "talk.mp4"))
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {
+        "talk.mp4",
+        "talk.srt",
+        "talk.vtt",
+        "talk.thumbnail.jpg",
+        "talk.sheet.png",
+        "talk.manifest.json",
+    }
+    assert result.quality.passed
+    assert (result.width, result.height, str(result.fps)) == (256, 256, "24")
+    assert "Papa may buy" in Path(str(result.captions_srt)).read_text()
+
+
+def test_the_manifest_tells_what_the_video_is_made_of(
+    store_here: Path, portrait_file: Path, tmp_path: Path
+) -> None:
+    asked = request(portrait_file, tmp_path / "talk.mp4")
+    manifest = json.loads(Path(avatar_video(asked).manifest).read_text())
+    assert VideoRequest.model_validate(manifest["request"]) == asked
+    assert set(manifest["inputs"]) == {"portrait", "recording"}
+    assert manifest["versions"]["torch"].startswith("2.13")
+    assert len(manifest["outputs"][".mp4"]) == 64
+
+
+def test_the_same_request_again_renders_nothing(
+    store_here: Path, portrait_file: Path, tmp_path: Path
+) -> None:
+    first, stages = stages_of(request(portrait_file, tmp_path / "a.mp4"))
+    again, repeated = stages_of(request(portrait_file, tmp_path / "b.mp4"))
+    assert "Rendering" in stages
+    assert repeated == {"Delivering"}
+    assert Path(first.video).read_bytes() == Path(again.video).read_bytes()
+
+
+def test_another_look_speaks_nothing_anew(
+    store_here: Path, portrait_file: Path, tmp_path: Path
+) -> None:
+    stages_of(request(portrait_file, tmp_path / "a.mp4"))
+    look = {"resolution": 256, "fps": "25", "seed": 7}
+    _, stages = stages_of(request(portrait_file, tmp_path / "b.mp4", look=look))
+    assert "Rendering" in stages
+    assert stages.isdisjoint({"Speaking", "Reading the lips", "Looking at the portrait"})
+
+
+def test_what_is_gone_from_the_store_is_made_again(
+    store_here: Path, portrait_file: Path, tmp_path: Path
+) -> None:
+    first = avatar_video(request(portrait_file, tmp_path / "a.mp4"))
+    shutil.rmtree(store_here / "clips")
+    again, stages = stages_of(request(portrait_file, tmp_path / "b.mp4"))
+    assert "Rendering" in stages
+    assert Path(first.video).read_bytes() == Path(again.video).read_bytes()
+
+
+def test_a_recording_speaks(store_here: Path, portrait_file: Path, tmp_path: Path) -> None:
+    avatar_video(request(portrait_file, tmp_path / "a.mp4"))
+    (recording,) = (store_here / "speech").glob("*.wav")
+    speech = {"audio": str(recording), "transcript": SCRIPT}
+    result = avatar_video(request(portrait_file, tmp_path / "b.mp4", speech=speech))
+    assert result.quality.passed
+    assert "Papa may buy" in Path(str(result.captions_vtt)).read_text()
+
+
+def test_a_video_below_the_bar_is_not_delivered(
+    store_here: Path, portrait_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(RENDERERS, "still", Still)
+    asked = request(portrait_file, tmp_path / "out" / "talk.mp4", renderer="still")
+    with pytest.raises(BelowTheBar, match=r"lip_correlation .* must be >= 0\.95"):
+        avatar_video(asked)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_failure_that_a_retry_can_help_is_tried_again(
+    store_here: Path, portrait_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(RENDERERS, "fails-once", FailsOnce)
+    asked = request(portrait_file, tmp_path / "talk.mp4", renderer="fails-once")
+    assert avatar_video(asked).frames > 0
+    assert FailsOnce.failures == 1
+
+
+def test_no_work_folder_is_left(store_here: Path, portrait_file: Path, tmp_path: Path) -> None:
+    avatar_video(request(portrait_file, tmp_path / "talk.mp4"))
+    assert list((store_here / ".work").iterdir()) == []
