@@ -6,7 +6,7 @@ from torch import Tensor
 from models.speech.features import BANDS
 from models.speech.human_spectra import HumanSpectra
 
-_LEAST_HUMAN, _SPREAD = 0.3, 0.4
+_LEAST_HUMAN, _SPREAD = 0.5, 0.4
 
 
 class Augmentation:

@@ -9,16 +9,18 @@ from scipy.ndimage import gaussian_filter1d, maximum_filter1d
 from models.arrays import F32
 from models.media.waveform import SpokenAudio
 from models.speech.acoustic import acoustic_posteriors
-from models.speech.alignment import WORST_COST, aligned
+from models.speech.alignment import WORST_MISFIT, aligned
 from models.speech.allphone import Allphone
 from models.speech.features import Heard, listen
 from models.speech.synthesis import EspeakSynthesiser
 from models.speech.visemes import VISEMES, phoneme_posteriors
 
 _LIPS = VISEMES.index("PP")
-_SURELY_OPEN, _SURELY_SHUT = 0.25, 0.5
-_ALLPHONE_SHARE = 0.6
-_DEAF_SNR_DB, _CLEAR_SNR_DB = 12.0, 22.0
+# Measured on recorded speech: where between two likelihoods of /p b m/ the lips shut.
+_SHUTTING = {"net": (0.15, 0.30), "fused": (0.20, 0.35)}
+_ALLPHONE_SHARE = 0.5
+# Allphone is at its best above, and worse than the net below; estimated_snr_db ends near 30.
+_DEAF_SNR_DB, _CLEAR_SNR_DB = 21.0, 26.0
 _HOLD_ROWS = 21  # the closure of a stop is silent, but not for longer
 _FLOOR_PERCENTILE = 5
 _GATE_DB, _NOISY_GATE_DB, _GATE_WIDTH_DB = -38.0, -22.0, 10.0
@@ -69,8 +71,8 @@ def with_times(speech: SpokenAudio, synthesiser: EspeakSynthesiser | None = None
 
 
 def _timed(speech: SpokenAudio, heard: Heard, synthesiser: EspeakSynthesiser | None) -> SpokenAudio:
-    timed, cost = aligned(speech, heard, synthesiser or EspeakSynthesiser())
-    return timed if cost <= WORST_COST else speech
+    timed, misfit = aligned(speech, heard, synthesiser or EspeakSynthesiser())
+    return timed if misfit <= WORST_MISFIT else speech
 
 
 def estimated_snr_db(energy_db: F32) -> float:
@@ -80,25 +82,21 @@ def estimated_snr_db(energy_db: F32) -> float:
 
 def _recognised(speech: SpokenAudio, heard: Heard) -> tuple[F32, Source]:
     net = acoustic_posteriors(heard.log_mel)
-    trust = np.clip(
-        (estimated_snr_db(heard.energy_db) - _DEAF_SNR_DB) / (_CLEAR_SNR_DB - _DEAF_SNR_DB), 0, 1
-    )
-    share = float(_ALLPHONE_SHARE * trust)
+    clearness = (estimated_snr_db(heard.energy_db) - _DEAF_SNR_DB) / (_CLEAR_SNR_DB - _DEAF_SNR_DB)
+    share = float(_ALLPHONE_SHARE * np.clip(clearness, 0, 1))
     if share == 0:
-        return _decided(net), Source.ACOUSTIC
-    phones = Allphone().phonemes(speech.recording, heard.energy_db)
-    return _decided(share * phoneme_posteriors(phones, len(net)) + (1 - share) * net), (
-        Source.RECOGNISED
-    )
+        return _decided(net, *_SHUTTING["net"]), Source.ACOUSTIC
+    phones = phoneme_posteriors(Allphone().phonemes(speech.recording, heard.energy_db), len(net))
+    fused: F32 = share * phones + (1 - share) * net
+    return _decided(fused, *_SHUTTING["fused"]), Source.RECOGNISED
 
 
-def _decided(posteriors: F32) -> F32:
+def _decided(posteriors: F32, opened: float, shut: float) -> F32:
     """Lips are shut or they aren't: likely closures become whole ones, unlikely ones vanish."""
     lips = posteriors[:, _LIPS]
-    shut = np.clip((lips - _SURELY_OPEN) / (_SURELY_SHUT - _SURELY_OPEN), 0, 1)
-    rest = (1 - shut) / np.maximum(1 - lips, 1e-6)
-    decided = posteriors * rest[:, None]
-    decided[:, _LIPS] = shut
+    closure = np.clip((lips - opened) / (shut - opened), 0, 1)
+    decided = posteriors * ((1 - closure) / np.maximum(1 - lips, 1e-6))[:, None]
+    decided[:, _LIPS] = closure
     normalised: F32 = (decided / decided.sum(axis=1, keepdims=True)).astype(np.float32)
     return normalised
 
