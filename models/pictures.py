@@ -8,7 +8,7 @@ import numpy as np
 from models.arrays import F32
 from models.media.probe import sample_frames
 from models.media.sheet import Box, calm_frame, contact_sheet, thumbnail
-from models.motion.tracks import MotionTrack
+from models.motion.tracks import MOUTH_CHANNELS, MotionTrack
 from models.quality.landmarks import FaceFinder
 from models.quality.sample import closed, commanded_gap
 
@@ -41,9 +41,11 @@ def draw_pictures(
 
 
 def telling_frames(motion: MotionTrack, count: int = FRAMES) -> list[int]:
-    """A blink, a closure and the widest opening for certain; the rest evenly over the video."""
-    gap = commanded_gap(motion)
-    certain = {int(np.argmax(motion.blink)), int(np.argmax(gap)), int(np.argmax(closed(motion)))}
+    """A blink, closed lips, the roundest and the widest mouths for certain; the rest evenly."""
+    gap, pucker = commanded_gap(motion), motion.mouth[:, MOUTH_CHANNELS.index("pucker")]
+    thirds = [part for part in np.array_split(np.arange(len(motion)), 3) if len(part)]
+    certain = {int(np.argmax(curve)) for curve in (motion.blink, closed(motion), pucker)}
+    certain |= {int(part[np.argmax(gap[part])]) for part in thirds}
     evenly = np.linspace(0, len(motion) - 1, max(count - len(certain), 2)).round().astype(int)
     return sorted(certain | set(evenly.tolist()))
 
