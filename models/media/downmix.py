@@ -31,7 +31,8 @@ class Downmix:
         self._places = np.array([WEIGHTS.get(name, OTHER_WEIGHT) for name in names])  # (C,)
         if not self._places.any():
             self._places[:] = 1.0
-        self._power: F64 = np.zeros((len(names), len(names)))
+        self._shared: F64 = np.zeros((len(names), len(names)))  # covariance
+        self._possible: F64 = np.zeros_like(self._shared)  # covariance, if they were alike
         self._weights: F64 | None = None
         self.turned_over = False
 
@@ -41,7 +42,10 @@ class Downmix:
             yield block[0] if len(block) == 1 else self._mixed(block)
 
     def _mixed(self, block: F32) -> F32:
-        self._power += np.cov(block, bias=True) * block.shape[1]
+        shared = np.cov(block, bias=True) * block.shape[1]
+        self._shared += shared
+        # block by block, so that a channel's silence says nothing about its sign
+        self._possible += np.sqrt(np.outer(shared.diagonal(), shared.diagonal()))
         wanted = self._wanted()
         before = wanted if self._weights is None else self._weights
         self._weights = wanted
@@ -51,11 +55,11 @@ class Downmix:
         return ((before @ block) * (1 - blend) + (wanted @ block) * blend).astype(np.float32)
 
     def _wanted(self) -> F64:
-        own = self._power.diagonal() * (self._places > 0)
+        own = self._shared.diagonal() * (self._places > 0)
         loudest = int(np.argmax(own))
         if own[loudest] == 0:
             return np.asarray(self._places / self._places.sum())
-        correlation = self._power[loudest] / np.sqrt(own[loudest] * np.maximum(own, 1e-30))
+        correlation = self._shared[loudest] / np.maximum(self._possible[loudest], 1e-30)
         signs = np.where(correlation < OPPOSED, -1.0, 1.0)
         heard = self._places * (own > INAUDIBLE * own[loudest])
         self.turned_over = bool((signs[heard > 0] < 0).any())

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 
 from models.errors import DiskFull, OutputError, OutputNotWritable
 
@@ -69,8 +70,7 @@ def _check_place(path: Path) -> None:
     folder = _nearest_existing(path.parent)
     if not folder.is_dir():
         raise OutputNotWritable(f"{folder} is a file, not a folder: choose another output")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise OutputNotWritable(f"no permission to write in {folder}: choose another output")
+    TemporaryFile(dir=folder).close()  # permissions alone don't tell: root, read-only mounts
 
 
 def _nearest_existing(folder: Path) -> Path:

@@ -101,8 +101,9 @@ def _with_true_peaks(sound: Iterable[F32], sample_rate_hz: int) -> Iterator[tupl
     for block, finer in _oversampled(sound, sample_rate_hz):
         waiting, dense = np.concatenate([waiting, block]), np.concatenate([dense, finer])
         ready = min(len(waiting), len(dense) // OVERSAMPLING)
-        peaks = np.abs(dense[: ready * OVERSAMPLING]).reshape(-1, OVERSAMPLING).max(axis=1)
-        yield waiting[:ready], peaks
+        between = np.abs(dense[: ready * OVERSAMPLING]).reshape(-1, OVERSAMPLING).max(axis=1)
+        # the resampler takes away the highest tones, which count in the samples themselves
+        yield waiting[:ready], np.maximum(between, np.abs(waiting[:ready]))
         waiting, dense = waiting[ready:], dense[ready * OVERSAMPLING :]
 
 
