@@ -13,7 +13,7 @@ from models.quality.measured import Container, Frames
 
 MIN_CORRELATION = 0.95
 MAX_CLOSED_OPENING, CLOSED_DOUBT_PX = 0.02, 5.0  # S; small frames leave the landmarks in doubt
-MIN_BLINK_DEPTH = 0.7  # the landmarks of a shut eye stay a fifth of its opening apart
+MIN_BLINK_DEPTH = 0.8  # of the eye's opening
 MIN_FACES = 0.98
 MIN_LUMA = 0.4  # of the video's median
 MAX_LOUDNESS_CHANGE_LU = 1.0
@@ -52,14 +52,30 @@ def face_present(frames: Frames) -> Check:
 
 
 def lip_correlation(frames: Frames, motion: MotionTrack) -> Check:
-    """Pearson's r of the measured opening and the commanded gap."""
+    """Pearson's r of the commanded gap and what the lips did: the better of two measurements.
+
+    Landmarks are blind to some painted mouths, tracked pixels to some smiles; a mouth that does
+    not follow its command shows in both.
+    """
     command = sample.commanded_gap(motion)[frames.index]
-    seen = np.isfinite(frames.opening)
     name, bar = "lip_correlation", MIN_CORRELATION
-    if seen.sum() < 5 or command[seen].std() < LEAST_OPENING_RANGE:
+    if np.isfinite(frames.opening).sum() < 5 or command.std() < LEAST_OPENING_RANGE:
         return _unmeasured(name, f">= {bar}", "too little speech to measure")
-    slope, r = line_through(command[seen], frames.opening[seen])
-    return _at_least(name, r, bar, f"slope {slope:.2f}, {seen.sum()} frames")
+    by_landmarks = _follows(command, frames.opening)
+    by_pixels = _follows(command, frames.travel)
+    detail = "; ".join(
+        f"{kind} r {r:.3f} slope {slope:.2f}"
+        for kind, (slope, r) in (("landmarks", by_landmarks), ("pixels", by_pixels))
+    )
+    return _at_least(name, max(by_landmarks[1], by_pixels[1]), bar, detail)
+
+
+def _follows(command: F32, measured: F32) -> tuple[float, float]:
+    """Slope and r over the frames that could be measured; 0 where fewer than half could."""
+    seen = np.isfinite(measured)
+    if seen.sum() < max(5, len(seen) / 2):
+        return 0.0, 0.0
+    return line_through(command[seen], measured[seen])
 
 
 def closures(frames: Frames, motion: MotionTrack) -> Check:
@@ -72,15 +88,21 @@ def closures(frames: Frames, motion: MotionTrack) -> Check:
 
 
 def blink_depth(frames: Frames, motion: MotionTrack) -> Check:
-    """How far the lids close at commanded blinks, as a share of the eye's own opening."""
+    """How far the lids close at commanded blinks, 0..1: the better of two measurements.
+
+    Landmarks keep a shut eye's lids apart in many pictures; pixels tell how much eye is seen.
+    """
     blink = motion.blink[frames.index]
     seen = np.isfinite(frames.eyes)
     shut, open_ = seen & (blink >= sample.BLINKING), seen & (blink <= sample.OPEN_EYES)
     name, bar = "blink_depth", MIN_BLINK_DEPTH
     if not shut.any() or not open_.any():
         return _unmeasured(name, f">= {bar}", "no blink is commanded")
-    depth = 1 - float(np.median(frames.eyes[shut]) / np.median(frames.eyes[open_]))
-    return _at_least(name, depth, bar, f"{shut.sum()} frames")
+    by_landmarks = 1 - float(np.median(frames.eyes[shut]) / np.median(frames.eyes[open_]))
+    by_pixels = 1 - max(0.0, float(np.median(frames.eye_left[shut])))
+    depths = [depth for depth in (by_landmarks, by_pixels) if np.isfinite(depth)]
+    detail = f"landmarks {by_landmarks:.2f}; pixels {by_pixels:.2f}; {shut.sum()} frames"
+    return _at_least(name, max(depths), bar, detail)
 
 
 def black_frames(frames: Frames) -> Check:
@@ -96,7 +118,7 @@ def frozen_frames(frames: Frames, motion: MotionTrack) -> Check:
 
 def line_through(x: F32, y: F32) -> tuple[float, float]:
     """Slope of the least-squares line and Pearson's r."""
-    if y.std() == 0:
+    if y.std() < 1e-6:
         return 0.0, 0.0
     slope = float(np.polyfit(x.astype(np.float64), y.astype(np.float64), 1)[0])
     return slope, float(np.corrcoef(x, y)[0, 1])

@@ -11,7 +11,7 @@ from models.motion.tracks import MotionTrack
 from models.quality.checks import judge
 from models.quality.landmarks import FaceFinder, measure_frames
 from models.quality.measured import Container
-from models.quality.sample import choose
+from models.quality.sample import choose, closed, eyes_open
 from models.quality.sound import heard, lag_s, loudness_lufs, recorded
 
 
@@ -19,7 +19,9 @@ def assess(
     video: Path, recording: Recording, motion: MotionTrack, fps: Fraction, finder: FaceFinder
 ) -> QualityReport:
     """Measure the file itself. Its frames must be those that `motion` commanded."""
-    frames = measure_frames(video, finder, choose(motion))
+    index = choose(motion)
+    lips, eyes = closed(motion)[index], eyes_open(motion)[index]
+    frames = measure_frames(video, finder, index, lips, eyes)
     return QualityReport(checks=judge(frames, measure_container(video, recording), motion, fps))
 
 

@@ -22,6 +22,8 @@ class Frames:
     opening: F32  # (N,) between the inner lips, landmarks 13 and 14
     width: F32  # (N,) between the mouth corners, landmarks 61 and 291
     eyes: F32  # (N,) between the lids, mean of both eyes
+    travel: F32  # (N,) of the lower lip from the upper, followed by their pixels
+    eye_left: F32  # (N,) how much of the open eye's picture is seen: 1 open, 0 shut
     luma: F32  # (N,) mean, 0..255
     change: F32  # (N,) mean |luma difference| to the frame before; NaN where that was not decoded
 

@@ -22,7 +22,7 @@ def choose(motion: MotionTrack, limit: int = MAX_FRAMES) -> Indices:
         gap >= np.quantile(gap, 0.9),
         moving(motion),
         motion.blink >= BLINKING,
-        motion.blink <= OPEN_EYES,
+        eyes_open(motion),
         np.ones(len(motion), np.bool_),
     )
     return np.unique(np.concatenate([_spread(kind, limit // len(kinds)) for kind in kinds]))
@@ -31,6 +31,11 @@ def choose(motion: MotionTrack, limit: int = MAX_FRAMES) -> Indices:
 def closed(motion: MotionTrack) -> Bool:
     """(F,) where the lips are commanded to touch."""
     return motion.mouth[:, CLOSURE] >= CLOSED
+
+
+def eyes_open(motion: MotionTrack) -> Bool:
+    """(F,) where no blink is commanded."""
+    return motion.blink <= OPEN_EYES
 
 
 def moving(motion: MotionTrack) -> Bool:
