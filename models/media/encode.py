@@ -30,7 +30,7 @@ QUEUED_FRAMES = 16
 
 def frame_count(duration_s: float | Fraction, fps: Fraction) -> int:
     """Frames of a video as long as its sound: duration x fps, rounded, at least one."""
-    return max(1, round(Fraction(duration_s) * fps))
+    return max(1, round(duration_s * fps))
 
 
 class VideoWriter:
