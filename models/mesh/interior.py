@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, median_filter
 from torch import Tensor
 
@@ -19,7 +20,7 @@ from models.motion.tracks import MOUTH_CHANNELS
 from models.portrait import topology
 
 CAVITY = (0.20, 0.10, 0.11)  # of the lips' colour
-TONGUE = (0.66, 0.42, 0.44)
+TONGUE = (0.74, 0.47, 0.49)
 LUMA = np.array([0.299, 0.587, 0.114])
 
 
@@ -135,20 +136,29 @@ def _shown_teeth(photo: U8, u: F64, v: F64, mouth: Mouth) -> Bool:
 
 
 def _extend(photo: U8, shown: Bool) -> U8:
-    """Teeth go on upwards under the lip; their edge is smooth, their sides fade into the dark."""
+    """Teeth go on under both lips: upwards as they are, downwards to a smooth edge."""
     rows = np.arange(len(shown))[:, None]
-    has = shown.any(axis=0)
+    has = np.asarray(shown.any(axis=0), np.bool_)
     first = np.where(has, shown.argmax(axis=0), len(shown))
     last = np.where(has, len(shown) - 1 - shown[::-1].argmax(axis=0), -1)
-    edge = median_filter(last, 9, mode="nearest")
-    source_row = np.clip(np.maximum(rows, np.minimum(first + 2, last)), 0, len(shown) - 1)
-    source_row = np.minimum(source_row, np.maximum(last - 1, 0))
+    source_row = np.clip(rows, np.minimum(first + 2, last), np.maximum(last - 3, first))
+    source_row = np.clip(source_row, 0, len(shown) - 1)
     colour = np.take_along_axis(photo, source_row[..., None].repeat(3, axis=2), axis=0)
     above = np.clip((first - rows) / (0.09 * teeth.PIXELS_PER_S), 0, 1)[..., None]
-    sides = gaussian_filter1d((has & (edge > 0)).astype(np.float64), 5)
-    alpha = np.clip(edge - rows + 0.5, 0, 1) * np.clip(2 * sides - 1, 0, 1)
+    sides = gaussian_filter1d(has.astype(np.float64), 9)
+    alpha = np.clip(_bite_edge(last, has) - rows + 0.5, 0, 1) * np.clip(2 * sides - 1, 0, 1)
     plate = np.dstack([colour * (1 - 0.18 * above), alpha * 255])
     return np.asarray(cv2.GaussianBlur(plate, (0, 0), 0.7).round().clip(0, 255), np.uint8)
+
+
+def _bite_edge(last: NDArray[np.int64], has: Bool) -> F64:
+    """The row at which the teeth end: a smooth line through what is seen of it, (columns,)."""
+    columns = np.flatnonzero(has)
+    seen = median_filter(last[columns].astype(np.float64), 15, mode="nearest")
+    curve = np.polynomial.Polynomial.fit(columns, seen, 4)(columns)
+    edge = np.full(len(last), -1.0)
+    edge[columns] = 0.3 * gaussian_filter1d(seen, 5) + 0.7 * curve
+    return edge
 
 
 def _read(sampler: Sampler, plate: Tensor, u: Tensor, v: Tensor) -> Tensor:
