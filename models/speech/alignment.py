@@ -21,6 +21,7 @@ from models.speech.warping import warp
 
 WORST_MISFIT = 0.9  # measured: 0.69 to 0.88 for the right text down to 5 dB of noise, others above
 _CEPSTRA = 13
+_JUDGED_ROWS = 6_000
 _CEPSTRA_SCALE, _SLOPE_SCALE, _VISEME_SCALE = 0.15, 0.5, 3.0
 _SLOPE_ROWS = 2
 _SLOWEST, _FASTEST = 0.6, 1.8
@@ -40,15 +41,23 @@ def aligned(
     rate = float(np.clip(_speech_rows(spoken) / _speech_rows(heard), _SLOWEST, _FASTEST))
     timeline, spoken = _said(synthesiser, text, speech.language, rate)
     text_rows, heard_rows = _comparable(spoken), _comparable(heard)
-    places, cost = warp(text_rows, heard_rows)
-    _, cost_backwards = warp(text_rows[::-1], heard_rows)
+    places, _ = warp(text_rows, heard_rows)
+    misfit = _misfit(text_rows, heard_rows, places)
     move = _Move(places, speech.recording.duration_s)
     timed = replace(
         speech,
         phonemes=tuple(_moved_phonemes(timeline.phonemes, move)),
         words=tuple(_moved_words(timeline.words, move)),
     )
-    return timed, cost / max(cost_backwards, 1e-6)
+    return timed, misfit
+
+
+def _misfit(text_rows: F32, heard_rows: F32, places: F64) -> float:
+    """Judged on the middle minute, against the same text backwards."""
+    first = max(len(text_rows) - _JUDGED_ROWS, 0) // 2
+    text = text_rows[first : first + _JUDGED_ROWS]
+    heard = heard_rows[int(places[first]) : int(places[first + len(text) - 1]) + 1]
+    return warp(text, heard)[1] / max(warp(text[::-1], heard)[1], 1e-6)
 
 
 class _Move:

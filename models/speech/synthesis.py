@@ -17,6 +17,7 @@ from models.speech.loudness import gain_for, limited
 from models.speech.pace import count_words, passage
 from models.speech.phonemes import timed_phonemes, timed_words
 from models.speech.sentences import Sentence, sentences, spoken_text
+from models.speech.tone import softened
 from models.speech.voices import Voice, VoiceBook, voice_book
 
 NORMAL_RATE_WPM = 160
@@ -111,7 +112,7 @@ class Timeline:
         self.words: list[Word] = []
 
     def clips(self, script: list[Sentence], say: Callable[[Sentence], Utterance]) -> Iterator[F32]:
-        """Blocks of samples, -1..1, as loud as the engine made them."""
+        """Blocks of samples, about as loud as the engine made them."""
         yield np.zeros(round(LEAD_IN_S * SAMPLE_RATE_HZ), np.float32)
         self._pause(0, round(LEAD_IN_S * SAMPLE_RATE_HZ))
         position = round(LEAD_IN_S * SAMPLE_RATE_HZ)
@@ -121,7 +122,8 @@ class Timeline:
             yield clip
 
     def _place(self, sentence: Sentence, utterance: Utterance, position: int) -> F32:
-        samples: F32 = np.frombuffer(utterance.pcm, "<i2").astype(np.float32) / np.float32(32768)
+        pcm: F32 = np.frombuffer(utterance.pcm, "<i2").astype(np.float32) / np.float32(32768)
+        samples = softened(pcm, SAMPLE_RATE_HZ)
         end = _end_of_speech(utterance, len(samples))
         heard = [(position + start, ipa) for start, ipa in utterance.phonemes if start < end]
         if heard and self.phonemes:

@@ -7,7 +7,7 @@ import torch
 from models.arrays import F32
 from models.errors import MissingModels
 from models.speech.acoustic import WEIGHTS, acoustic_posteriors, viseme_net
-from models.speech.features import listen
+from models.speech.features import listen, normalised
 from models.speech.synthesis import EspeakSynthesiser
 from models.speech.visemes import VISEMES, phoneme_posteriors
 
@@ -33,8 +33,6 @@ def test_windows_leave_no_seam() -> None:
 
 
 def _as_batch(features: F32) -> torch.Tensor:
-    from models.speech.features import normalised
-
     return torch.from_numpy(normalised(features).T.copy())[None]
 
 
