@@ -15,6 +15,7 @@ UPRIGHT_ABOVE_DEG = 12.0  # a lesser tilt is the sitter's own and stays
 FACE_SHARE = 0.46  # height of the face mesh, as a share of the frame's short side
 FACE_SHARE_LIMIT = 0.68  # rather than a bigger face, the picture is extended beyond its edge
 FACE_CENTRE = 0.47  # of the frame's height
+EDGE_SHARE = 0.05  # of the frame's width, over which a picture's edge goes out of focus
 SHARPEN_ABOVE = 1.3  # enlargement from which a little sharpening hides the softness
 
 
@@ -39,7 +40,7 @@ def frame_portrait(
     size = look.size
     transform = _similarity(picture.size, face, size)
     person = warp_to_frame(picture.rgb, transform, size)
-    mask = None if picture.alpha is None else warp_to_frame(picture.alpha, transform, size)
+    mask = None if picture.alpha is None else mask_to_frame(picture.alpha, transform, size)
     return Canvas(
         pixels=lay_background(person, mask, look.background, backdrop),
         landmarks=_move(face.landmarks, transform),
@@ -49,18 +50,28 @@ def frame_portrait(
 
 
 def warp_to_frame(image: U8, transform: F64, size: tuple[int, int]) -> U8:
-    """`image` in frame coordinates at SUPERSAMPLING; (h, w[, C]) to (2H, 2W[, C])."""
+    """`image` in frame coordinates at SUPERSAMPLING; (h, w, 3) to (2H, 2W, 3)."""
     scale = float(np.hypot(*transform[:, 0]))
     image, fine = _averaged(image, _fine(transform), scale * SUPERSAMPLING)
     target = (size[0] * SUPERSAMPLING, size[1] * SUPERSAMPLING)
     mirrored = cv2.BORDER_REFLECT_101
     warped = cv2.warpAffine(image, fine, target, flags=cv2.INTER_CUBIC, borderMode=mirrored)
-    if scale > SHARPEN_ABOVE and image.ndim == 3:
+    if scale > SHARPEN_ABOVE:
         blurred = cv2.GaussianBlur(warped, (0, 0), 1.2 * scale)
         warped = cv2.addWeighted(warped, 1.25, blurred, -0.25, 0)
-    inside = np.asarray(cv2.warpAffine(np.full(image.shape[:2], 255, np.uint8), fine, target))
+    inside = cv2.warpAffine(np.full(image.shape[:2], 255, np.uint8), fine, target)
     pixels = np.asarray(warped, np.uint8)
-    return _soften_outside(pixels, inside.astype(np.uint8)) if inside.min() < 255 else pixels
+    if inside.min() == 255:
+        return pixels
+    return _soften_outside(pixels, np.asarray(inside == 255).astype(np.uint8))
+
+
+def mask_to_frame(mask: U8, transform: F64, size: tuple[int, int]) -> U8:
+    """A mask (h, w) in frame coordinates at SUPERSAMPLING; nothing beyond the picture's edge."""
+    scale = float(np.hypot(*transform[:, 0]))
+    mask, fine = _averaged(mask, _fine(transform), scale * SUPERSAMPLING)
+    target = (size[0] * SUPERSAMPLING, size[1] * SUPERSAMPLING)
+    return np.asarray(cv2.warpAffine(mask, fine, target, flags=cv2.INTER_LINEAR), np.uint8)
 
 
 def _averaged(image: U8, fine: F64, scale: float) -> tuple[U8, F64]:
@@ -120,10 +131,9 @@ def _move(landmarks: F32, transform: F64) -> F32:
 
 
 def _soften_outside(warped: U8, inside: U8) -> U8:
-    """Beyond the picture's edge its mirror image, blurred, so that no double is seen."""
+    """Beyond the picture's edge its mirror image, out of focus, without a line between them."""
     blurred = cv2.GaussianBlur(warped, (0, 0), warped.shape[1] / 40)
-    weight = cv2.GaussianBlur(inside, (0, 0), 3).astype(np.float32) / 255
-    weight = np.where(inside == 255, weight, 0)
-    if warped.ndim == 3:
-        weight = weight[..., None]
-    return (warped * weight + blurred * (1 - weight)).round().astype(np.uint8)
+    depth = cv2.distanceTransform(inside, cv2.DIST_L2, 3)
+    share = np.clip(depth / (EDGE_SHARE * warped.shape[1]), 0, 1)[..., None]
+    share = share * share * (3 - 2 * share)
+    return np.asarray((blurred + share * (warped.astype(np.float32) - blurred)).round(), np.uint8)
