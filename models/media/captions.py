@@ -118,14 +118,16 @@ def _fits(words: Sequence[Word], columns: int) -> bool:
 
 def _price(words: Sequence[Word], first: int, stop: int) -> float:
     """How much a reader minds the cue words[first:stop]."""
-    last, after = words[stop - 1], words[stop] if stop < len(words) else None
-    until = last.end_s + LINGER_S if after is None else after.start_s
-    text = _joined(words[first:stop])
-    shown = max(min(until, words[first].start_s + MAX_S) - words[first].start_s, LEAST_S)
-    hurried = max(0.0, len(text) / shown / CHARS_A_SECOND - 1)
+    cue, after = words[first:stop], words[stop] if stop < len(words) else None
+    start, last = cue[0].start_s, cue[-1]
+    # nothing hurries the last cue
+    until = max(last.end_s + LINGER_S, start + MIN_S) if after is None else after.start_s
+    shown = max(min(until - start, MAX_S), LEAST_S)
+    hurried = max(0.0, len(_joined(cue)) / shown / CHARS_A_SECOND - 1)
     short = max(0.0, MIN_S - shown) / MIN_S
-    inner = sum(_ends(word.text, SENTENCE_ENDS) for word in words[first : stop - 1])
-    return 1.0 + 3 * hurried + 8 * short + 0.7 * inner + _break_price(last, after)
+    inner = sum(_ends(word.text, SENTENCE_ENDS) for word in cue[:-1])
+    early = sum(max(0.0, word.start_s - before.end_s - PAUSE_S) for before, word in pairwise(cue))
+    return 1.0 + 3 * hurried + 8 * short + 2 * inner + 1.5 * early + _break_price(last, after)
 
 
 def _break_price(last: Word, after: Word | None) -> float:
