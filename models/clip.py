@@ -17,6 +17,7 @@ from models.media.waveform import SpokenAudio
 from models.motion.compose import motion_track
 from models.motion.tracks import MotionTrack, MouthTrack
 from models.portrait.face import Face, Picture
+from models.portrait.matting import foreground
 from models.portrait.person import person_mask
 from models.renderer import Renderer, Span
 
@@ -57,12 +58,17 @@ class Scene:
 
 
 def with_person_mask(picture: Picture, look: Look, models: Path) -> Picture:
-    """The picture with the person's outline as its alpha, where another background needs one."""
-    if look.background.kind is BackgroundKind.ORIGINAL:
+    """The picture with the person's outline as its alpha, where another background needs one.
+
+    Unless the background stays and only blurs, it is also taken out of the hair's colours.
+    """
+    kind = look.background.kind
+    if kind is BackgroundKind.ORIGINAL:
         return picture
+    person = person_mask(models, picture.rgb)
     own = 255 if picture.alpha is None else picture.alpha
-    mask = own * person_mask(models, picture.rgb)
-    return replace(picture, alpha=np.rint(mask).astype(np.uint8))
+    rgb = picture.rgb if kind is BackgroundKind.BLUR else foreground(picture.rgb, person)
+    return replace(picture, rgb=rgb, alpha=np.rint(own * person).astype(np.uint8))
 
 
 @dataclass(frozen=True)
