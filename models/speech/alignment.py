@@ -15,7 +15,8 @@ from models.arrays import F32, F64
 from models.media.waveform import ANALYSIS_RATE_HZ, Phoneme, SpokenAudio, Word
 from models.speech.acoustic import acoustic_posteriors
 from models.speech.features import Heard, hear
-from models.speech.synthesis import SAMPLE_RATE_HZ, EspeakSynthesiser, Timeline
+from models.speech.synthesis import EspeakSynthesiser
+from models.speech.timeline import SAMPLE_RATE_HZ, Timeline
 from models.speech.visemes import RATE_HZ
 from models.speech.warping import warp
 

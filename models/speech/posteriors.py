@@ -12,7 +12,7 @@ from models.speech.acoustic import acoustic_posteriors
 from models.speech.alignment import WORST_MISFIT, aligned
 from models.speech.allphone import Allphone
 from models.speech.features import Heard, listen
-from models.speech.synthesis import EspeakSynthesiser
+from models.speech.synthesis import EspeakSynthesiser, embedded_synthesiser
 from models.speech.visemes import VISEMES, phoneme_posteriors
 
 _LIPS = VISEMES.index("PP")
@@ -71,7 +71,7 @@ def with_times(speech: SpokenAudio, synthesiser: EspeakSynthesiser | None = None
 
 
 def _timed(speech: SpokenAudio, heard: Heard, synthesiser: EspeakSynthesiser | None) -> SpokenAudio:
-    timed, misfit = aligned(speech, heard, synthesiser or EspeakSynthesiser())
+    timed, misfit = aligned(speech, heard, synthesiser or embedded_synthesiser())
     return timed if misfit <= WORST_MISFIT else speech
 
 

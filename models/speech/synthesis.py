@@ -2,8 +2,9 @@
 
 import errno
 import wave
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
+from functools import cache
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -11,21 +12,17 @@ import numpy as np
 
 from models.arrays import F32
 from models.errors import DiskFull, EmptyScript, OutputNotWritable, SpeechFailed
-from models.media.waveform import Phoneme, Recording, SpokenAudio, Word
+from models.media.waveform import Recording, SpokenAudio
 from models.speech.espeak import EspeakProcess, Utterance
 from models.speech.loudness import gain_for, limited
 from models.speech.pace import count_words, passage
-from models.speech.phonemes import timed_phonemes, timed_words
-from models.speech.sentences import Sentence, sentences, spoken_text
-from models.speech.tone import softened
+from models.speech.sentences import sentences, spoken_text
+from models.speech.timeline import SAMPLE_RATE_HZ, Timeline
 from models.speech.voices import Voice, VoiceBook, voice_book
 
 NORMAL_RATE_WPM = 160
 NORMAL_PITCH, PITCH_RANGE = 50, 55
-LEAD_IN_S = 0.2
-TAIL_S = 0.05  # of the engine's own decay kept after a sentence
 LOUDNESS_PROBE_S = 20.0
-SAMPLE_RATE_HZ = 22_050
 
 
 class Synthesiser(Protocol):
@@ -66,7 +63,7 @@ class EspeakSynthesiser:
         )
 
     def stream(
-        self, timeline: "Timeline", text: str, voice: str, rate: float = 1.0, pitch: float = 1.0
+        self, timeline: Timeline, text: str, voice: str, rate: float = 1.0, pitch: float = 1.0
     ) -> Iterator[F32]:
         """The speech sentence by sentence, -1..1; `timeline` fills as it is consumed."""
         script = sentences(text)
@@ -104,71 +101,15 @@ class EspeakSynthesiser:
         return utterance
 
 
-class Timeline:
-    """Sentences one after another: their sound streams out, their phonemes and words stay."""
-
-    def __init__(self) -> None:
-        self.phonemes: list[Phoneme] = []
-        self.words: list[Word] = []
-
-    def clips(self, script: list[Sentence], say: Callable[[Sentence], Utterance]) -> Iterator[F32]:
-        """Blocks of samples, about as loud as the engine made them."""
-        yield np.zeros(round(LEAD_IN_S * SAMPLE_RATE_HZ), np.float32)
-        self._pause(0, round(LEAD_IN_S * SAMPLE_RATE_HZ))
-        position = round(LEAD_IN_S * SAMPLE_RATE_HZ)
-        for sentence in script:
-            clip = self._place(sentence, say(sentence), position)
-            position += len(clip)
-            yield clip
-
-    def _place(self, sentence: Sentence, utterance: Utterance, position: int) -> F32:
-        pcm: F32 = np.frombuffer(utterance.pcm, "<i2").astype(np.float32) / np.float32(32768)
-        samples = softened(pcm, SAMPLE_RATE_HZ)
-        end = _end_of_speech(utterance, len(samples))
-        heard = [(position + start, ipa) for start, ipa in utterance.phonemes if start < end]
-        if heard and self.phonemes:
-            heard.insert(0, (self._last_pause(), ""))
-        phonemes = timed_phonemes(heard, position + end, SAMPLE_RATE_HZ)
-        self.phonemes += phonemes
-        words = [(position + start, character) for start, character in utterance.words]
-        self.words += timed_words(sentence.text, words, phonemes, SAMPLE_RATE_HZ)
-        length = end + round(sentence.pause_s * SAMPLE_RATE_HZ)
-        self._pause(position + end, position + length)
-        return _with_pause(samples, end, length)
-
-    def _pause(self, start: int, stop: int) -> None:
-        if stop > start:
-            self.phonemes.append(Phoneme("", start / SAMPLE_RATE_HZ, stop / SAMPLE_RATE_HZ))
-
-    def _last_pause(self) -> int:
-        """Takes the open pause back, so that a stop after it can claim its end."""
-        if self.phonemes[-1].ipa:
-            return round(self.phonemes[-1].end_s * SAMPLE_RATE_HZ)
-        return round(self.phonemes.pop().start_s * SAMPLE_RATE_HZ)
+@cache
+def embedded_synthesiser() -> EspeakSynthesiser:
+    """One speech process for all who bring none."""
+    return EspeakSynthesiser()
 
 
 def _engine_pitch(factor: float) -> int:
     """The library's table is an octave over 50 steps either side of the voice's own pitch."""
     return int(np.clip(round(NORMAL_PITCH + 50 * np.log2(factor)), 0, 99))
-
-
-def _end_of_speech(utterance: Utterance, samples: int) -> int:
-    """Where the engine's trailing pause begins."""
-    end = samples
-    for start, ipa in reversed(utterance.phonemes):
-        if ipa:
-            break
-        end = start
-    return min(end, samples)
-
-
-def _with_pause(samples: F32, end: int, length: int) -> F32:
-    """Speech up to `end`, its decay faded out, silence up to `length`."""
-    clip = np.zeros(length, np.float32)
-    clip[:end] = samples[:end]
-    tail = samples[end : min(end + round(TAIL_S * SAMPLE_RATE_HZ), length)]
-    clip[end : end + len(tail)] = tail * np.linspace(1, 0, len(tail), dtype=np.float32)
-    return clip
 
 
 def _written(out: Path, clips: Iterator[F32]) -> int:

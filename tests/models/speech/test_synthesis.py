@@ -9,7 +9,8 @@ import soundfile
 from models.errors import DiskFull, EmptyScript, OutputNotWritable, SpeechFailed, UnknownVoice
 from models.speech.espeak import EspeakProcess, Utterance
 from models.speech.sentences import PARAGRAPH_PAUSE_S
-from models.speech.synthesis import LEAD_IN_S, SAMPLE_RATE_HZ, EspeakSynthesiser
+from models.speech.synthesis import EspeakSynthesiser
+from models.speech.timeline import LEAD_IN_S, SAMPLE_RATE_HZ
 
 SCRIPT = "Peter Piper picked a peck. Did he? Maybe!\n\nBob came home."
 
