@@ -20,7 +20,7 @@ from models.portrait.preflight import preflight
 from models.quality.checks import judge, line_through
 from models.quality.gate import measure_container
 from models.quality.landmarks import measure_frames
-from models.quality.sample import commanded_gap
+from models.quality.sample import closed, commanded_gap, eyes_open
 from models.renderers import load_renderer
 from models.speech.mouth import follow
 from tests.perf import scenes
@@ -59,7 +59,8 @@ def rendered(path: Path, finder: FaceAnalyser) -> list[object]:
     draw_pictures(video, motion, fps, finder, video.with_suffix(".jpg"), video.with_suffix(".png"))
 
     index = np.unique(np.linspace(0, len(motion) - 1, SAMPLED).round().astype(np.int64))
-    frames = measure_frames(video, finder, index)
+    shut, open_ = closed(motion)[index], eyes_open(motion)[index]
+    frames = measure_frames(video, finder, index, shut, open_)
     checks = {
         check.name: check
         for check in judge(frames, measure_container(video, spoken.recording), motion, fps)

@@ -30,4 +30,6 @@ def report(name: str, columns: list[str], rows: list[list[object]]) -> None:
 
 
 def _cell(value: object) -> str:
+    if value is None:
+        return ""
     return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,120 @@
+"""Half an hour of sound to a video: how much memory it takes, plotted over time.
+
+`python -m tests.perf.bench_memory [MINUTES]` writes out/bench/memory.png.
+"""
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import matplotlib
+import psutil
+import torch
+
+from models.clip import Scene, write_clip
+from models.contracts import Look
+from models.media.recording import load_recording
+from models.media.waveform import SpokenAudio
+from models.portrait.image import load_picture
+from models.quality.gate import assess
+from models.renderers import load_renderer
+from models.speech.mouth import follow
+from tests.perf import scenes
+from tests.perf.table import report
+
+matplotlib.use("Agg")
+from matplotlib import pyplot
+
+EVERY_S = 0.5
+GOAL_MB = 1200
+
+
+class Memory:
+    """Resident megabytes of this process and its children, read twice a second."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+        self.megabytes: list[float] = []
+        self.stages: list[tuple[str, float]] = []
+        self._began = time.perf_counter()
+        self._done = threading.Event()
+
+    def stage(self, name: str) -> None:
+        self.stages.append((name, time.perf_counter() - self._began))
+
+    def peak(self, first: float, stop: float) -> float:
+        pairs = zip(self.seconds, self.megabytes, strict=True)
+        return max((mb for second, mb in pairs if first <= second < stop), default=0.0)
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        thread = threading.Thread(target=self._watch)
+        thread.start()
+        try:
+            yield
+        finally:
+            self.stage("end")
+            self._done.set()
+            thread.join()
+
+    def _watch(self) -> None:
+        own = psutil.Process()
+        while not self._done.wait(EVERY_S):
+            processes = [own, *own.children(recursive=True)]
+            self.seconds.append(time.perf_counter() - self._began)
+            self.megabytes.append(sum(each.memory_info().rss for each in processes) / 1e6)
+
+
+def main(minutes: float) -> None:
+    torch.set_num_threads(1)
+    memory = Memory()
+    with memory.watched(), scenes.work_folder() as folder:
+        make_video(memory, minutes, Path(folder))
+    plot(memory, minutes)
+    spans = zip(memory.stages, memory.stages[1:], strict=False)
+    rows: list[list[object]] = [
+        [name, stop - first, memory.peak(first, stop), None] for (name, first), (_, stop) in spans
+    ]
+    rows.append(["all", memory.stages[-1][1], max(memory.megabytes), f"< {GOAL_MB} MB"])
+    report("memory", ["stage", "seconds", "peak, MB", "goal"], rows)
+
+
+def make_video(memory: Memory, minutes: float, folder: Path) -> None:
+    """The stages of a recording's way, as the flow takes them."""
+    finder, sound = scenes.analyser(), scenes.recording(60 * minutes).path
+    memory.stage("read sound")
+    recording, _ = load_recording(sound, folder / "sound.wav")
+    memory.stage("sound to mouth")
+    mouth = follow(SpokenAudio(recording))
+    memory.stage("portrait")
+    picture = load_picture(scenes.astronaut())
+    scene = Scene(picture, finder.faces(picture)[0], SpokenAudio(recording), mouth, Look())
+    memory.stage("render + encode")
+    motion, video = scene.motion(), folder / "video.mp4"
+    write_clip(load_renderer("mesh", "cpu"), scene, motion, video)
+    memory.stage("quality gate")
+    assess(video, recording, motion, scene.look.fps.rational, finder)
+
+
+def plot(memory: Memory, minutes: float) -> None:
+    figure, axes = pyplot.subplots(figsize=(10, 4), layout="constrained")
+    axes.plot(memory.seconds, memory.megabytes)
+    axes.axhline(GOAL_MB, linestyle="--", color="tab:red", label=f"goal, {GOAL_MB} MB")
+    for name, second in memory.stages[:-1]:
+        axes.axvline(second, color="lightgrey")
+        axes.text(second, 20, name, rotation=90, fontsize=8, va="bottom")
+    axes.set(
+        title=f"{minutes:g} minutes of sound to 512x512 video",
+        xlabel="seconds",
+        ylabel="resident MB, with the speech process",
+        ylim=(0, GOAL_MB * 1.1),
+    )
+    axes.legend(loc="upper right")
+    figure.savefig(scenes.FOLDER / "memory.png", dpi=110)
+
+
+if __name__ == "__main__":
+    main(float(sys.argv[1]) if len(sys.argv) > 1 else 30.0)
