@@ -25,6 +25,7 @@ _BLOCK_S = 10
 _QUIETEST_DB, _LOUDEST_DB = -60.0, 20.0
 _SPEECH_PERCENTILE = 95
 _BELOW_PEAK_DB = 40.0
+_FAINTEST_SPEECH_DB = -60.0  # of full scale: below it is no speech, however loud relatively
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def _relative_db(power: F32) -> F32:
         return power
     decibels = 10 * np.log10(power + 1e-10)
     audible = decibels[decibels > decibels.max() - _BELOW_PEAK_DB]
-    level = np.percentile(audible, _SPEECH_PERCENTILE)
+    level = max(float(np.percentile(audible, _SPEECH_PERCENTILE)), _FAINTEST_SPEECH_DB)
     relative: F32 = np.clip(decibels - level, _QUIETEST_DB, _LOUDEST_DB).astype(np.float32)
     return relative
 

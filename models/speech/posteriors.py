@@ -50,6 +50,9 @@ def viseme_posteriors(
     MissingModels, and what aligning raises.
     """
     heard = listen(speech.recording)
+    if len(heard.energy_db) == 0:
+        nothing = np.zeros((0, len(VISEMES)), np.float32)
+        return SpeechVisemes(nothing, heard.energy_db, Source.ACOUSTIC, speech)
     source = Source.PHONEMES
     if speech.text and not speech.phonemes:
         source, speech = Source.TEXT, _timed(speech, heard, synthesiser)
@@ -103,7 +106,7 @@ def _decided(posteriors: F32, opened: float, shut: float) -> F32:
 
 def _gated(posteriors: F32, heard: Heard) -> F32:
     """What is as quiet as the background is silence."""
-    floor = float(np.percentile(heard.energy_db, _FLOOR_PERCENTILE)) if len(posteriors) else 0.0
+    floor = float(np.percentile(heard.energy_db, _FLOOR_PERCENTILE))
     quiet = np.clip(floor + 2, _GATE_DB, _NOISY_GATE_DB)
     held = maximum_filter1d(heard.energy_db, _HOLD_ROWS, mode="nearest")
     smooth = gaussian_filter1d(held, 2.0, mode="nearest")

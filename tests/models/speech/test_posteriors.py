@@ -107,6 +107,14 @@ def test_silence_is_silence_whatever_the_source(write_wav: WriteWav) -> None:
     assert rows[-180:, 0].min() > 0.99
 
 
+@pytest.mark.parametrize("samples", [0, 1, 100, 16_000])
+def test_digital_silence_of_any_length_is_silence(samples: int, write_wav: WriteWav) -> None:
+    recording = write_wav(np.zeros(samples, np.float32), 16_000)
+    rows = viseme_posteriors(SpokenAudio(recording)).posteriors
+    assert len(rows) == -(-samples // 160)
+    assert (rows[:, 0] > 0.99).all()
+
+
 def test_the_same_recording_gives_the_same_rows(speech: SpokenAudio) -> None:
     bare = SpokenAudio(speech.recording)
     first, second = viseme_posteriors(bare), viseme_posteriors(bare)
