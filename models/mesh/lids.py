@@ -39,7 +39,7 @@ class Plate:
 
     def read(self, sampler: Sampler, places: Tensor) -> Tensor:
         """At frame places (B, 2, h, w): (B, h, w, 3)."""
-        offset = torch.tensor([self.left, self.top], dtype=places.dtype) / SUPERSAMPLING
+        offset = places.new_tensor([self.left, self.top]) / SUPERSAMPLING
         return sampler.read(self.pixels, places - offset[:, None, None])
 
 

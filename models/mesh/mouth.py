@@ -51,11 +51,8 @@ class Mouth:
     sides: tuple[float, float, float]  # u of the left corner, of the middle, of the right corner
     half_width: float
     rest_gap: float  # of the photo, at the middle
-
-    @property
-    def middle_seam(self) -> float:
-        """v of the closed lips at u = 0."""
-        return float(self.seam[len(self.seam) // 2])
+    middle_seam: float  # v of the closed lips at u = 0
+    reach: tuple[float, float]  # v of nose and chin, between which corners pull the skin
 
     def targets(self, mouth: Tensor) -> Tensor:
         """Controls (B, 9) as MOUTH_CHANNELS to knots (B, 7, C)."""
@@ -102,7 +99,7 @@ class Mouth:
 
     def across(self, v: Tensor) -> Tensor:
         """Share of `sideways` at height v (B, h, w): all at the lips, none at nose and chin."""
-        nose, chin = float(self.knots[NOSE].min()), float(self.knots[JAW].max())
+        nose, chin = self.reach
         above = ((v - nose) / (0.0 - nose) / 0.8).clamp(0, 1)
         below = ((chin - v) / chin / 0.8).clamp(0, 1)
         share = above * below
@@ -134,6 +131,8 @@ def measure_mouth(landmarks: F32, frame_size: tuple[int, int]) -> Mouth:
         sides=(left, middle, right),
         half_width=(right - left) / 2,
         rest_gap=float(gap.max()),
+        middle_seam=float(seam[len(seam) // 2]),
+        reach=(float(knots[NOSE].min()), float(knots[JAW].max())),
     )
 
 

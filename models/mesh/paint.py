@@ -12,7 +12,7 @@ from models.mesh.features import EyeLayers, Layers, MouthLayers
 from models.mesh.grid import Box, Grid, box_around
 from models.mesh.interior import Interior
 from models.mesh.lids import Lid
-from models.mesh.mouth import JAW, Mouth
+from models.mesh.mouth import Mouth
 from models.mesh.sampling import Sampler
 
 SEAM_SOFT_PX = 1.4  # over which one lip gives way to the other
@@ -32,7 +32,7 @@ def mouth_box(mouth: Mouth, grid: Grid) -> Box:
 
 def jaw_box(mouth: Mouth, grid: Grid) -> Box:
     """The cells that the mouth and the jaw move."""
-    top, chin = float(mouth.knots[0].min()), float(mouth.knots[JAW].max())
+    top, chin = mouth.reach
     corners = np.array([[-1.0, top], [1.0, top], [-1.0, chin + 0.6], [1.0, chin + 0.6]])
     return box_around(mouth.frame, corners, HEAD_ROOM, grid)
 

@@ -25,6 +25,7 @@ from models.mesh.paint import (
     paint_eye,
     paint_mouth,
 )
+from models.mesh.placement import placed
 from models.mesh.sampling import CpuSampler, Sampler, TorchSampler
 from models.motion.tracks import MotionTrack
 from models.portrait.face import Face, Picture
@@ -77,10 +78,12 @@ class _Controls:
 class MeshRenderer:
     card = Card("mesh", "1", "Apache-2.0", commercial_use=True)
 
-    def __init__(self, device: str = "cpu", batch: int = BATCH) -> None:
+    def __init__(
+        self, device: str = "cpu", batch: int = BATCH, sampler: Sampler | None = None
+    ) -> None:
         self._device = torch.device(device)
         self._batch = batch
-        self._sampler: Sampler = CpuSampler() if device == "cpu" else TorchSampler()
+        self._sampler = sampler or (CpuSampler() if device == "cpu" else TorchSampler())
 
     def prepare(
         self, picture: Picture, face: Face, look: Look, backdrop: Picture | None = None
@@ -89,7 +92,7 @@ class MeshRenderer:
         grid = grid_for(look.size)
         mouth = measure_mouth(canvas.landmarks, look.size)
         left, right = measure_eyes(canvas.landmarks, mouth.scale)
-        return MeshPortrait(
+        portrait = MeshPortrait(
             canvas=canvas,
             grid=grid,
             pixels=torch.from_numpy(canvas.pixels),
@@ -101,6 +104,7 @@ class MeshRenderer:
             jaw_box=jaw_box(mouth, grid),
             eyes=(_measure_eye(canvas, left, grid), _measure_eye(canvas, right, grid)),
         )
+        return placed(portrait, self._device)
 
     def render(self, prepared: MeshPortrait, motion: MotionTrack, span: Span) -> Iterator[U8]:
         with torch.inference_mode():

@@ -111,13 +111,19 @@ def test_a_span_is_a_part_of_the_whole(astronaut: Portrait) -> None:
 
 def test_both_samplers_see_the_same_picture(astronaut: Portrait) -> None:
     motion = lively(4)
-    on_torch = MeshRenderer()
-    on_torch._sampler = TorchSampler()
-    assert isinstance(MeshRenderer()._sampler, CpuSampler)
-    apart = np.abs(
-        frames_of(astronaut, motion).astype(int) - frames_of(astronaut, motion, on_torch)
-    )
+    by_opencv = frames_of(astronaut, motion, MeshRenderer(sampler=CpuSampler()))
+    by_torch = frames_of(astronaut, motion, MeshRenderer(sampler=TorchSampler()))
+    apart = np.abs(by_opencv.astype(int) - by_torch)
     assert apart.mean() < 0.25  # OpenCV samples in steps of 1/32 pixel
+
+
+def test_everything_happens_on_the_device(astronaut: Portrait) -> None:
+    """The meta device computes shapes only, and refuses any tensor left on the CPU."""
+    renderer = MeshRenderer(device="meta")
+    portrait = renderer.prepare(*astronaut, Look())
+    frames = renderer._frames(portrait, renderer._controls(lively(3), 0, 3))
+    assert frames.device.type == "meta"
+    assert frames.shape == (3, 512, 512, 3)
 
 
 def test_the_border_never_moves(astronaut: Portrait) -> None:
