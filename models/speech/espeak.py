@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -74,7 +75,7 @@ class EspeakProcess:
         process, self._process = self._process, None
         if process is None or self._owner_pid != os.getpid():
             return
-        process.kill()
+        _kill(process)
         process.wait()
         for stream in (process.stdin, process.stdout, self._log):
             if stream:
@@ -102,13 +103,14 @@ class EspeakProcess:
                 stdout=subprocess.PIPE,
                 stderr=self._log,
                 cwd=ROOT,
+                start_new_session=True,
             )
         return self._process
 
     def _exchange(self, process: "subprocess.Popen[bytes]", request: Json) -> tuple[Json, bytes]:
         if process.stdin is None or process.stdout is None:
             raise SpeechFailed("the speech process has no pipes; try again")
-        watchdog = threading.Timer(self._reply_timeout_s, process.kill)
+        watchdog = threading.Timer(self._reply_timeout_s, _kill, (process,))
         watchdog.start()
         try:
             write_message(process.stdin, request)
@@ -122,7 +124,7 @@ class EspeakProcess:
         return reply
 
     def _death(self, process: "subprocess.Popen[bytes]") -> SpeechFailed:
-        process.kill()
+        _kill(process)
         code = process.wait()
         last_words = self._last_words()
         self.close()
@@ -136,3 +138,10 @@ class EspeakProcess:
         self._log.seek(0)
         lines = self._log.read().decode(errors="replace").strip().splitlines()
         return f" ({lines[-1][:200]})" if lines else ""
+
+
+def _kill(process: "subprocess.Popen[bytes]") -> None:
+    """Ends the process and the fork in which it answers."""
+    if process.returncode is None:  # else its number may already be another's
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)

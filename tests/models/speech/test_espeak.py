@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -20,6 +21,12 @@ def process() -> Iterator[EspeakProcess]:
 
 def say(process: EspeakProcess, text: str, voice: str = "en-US") -> Utterance:
     return process.speak(text, voice, rate_wpm=160, pitch=50, pitch_range=50)
+
+
+def ended(pid: int) -> bool:
+    """Waits for a process that is no child of ours."""
+    waiting = ("tail", f"--pid={pid}", "-f", "/dev/null")
+    return subprocess.run(waiting, timeout=20, check=False).returncode == 0
 
 
 def test_it_starts_when_first_asked_and_is_kept(process: EspeakProcess) -> None:
@@ -70,6 +77,21 @@ def test_a_process_that_hangs_is_ended() -> None:
         process.listing()
 
 
+def test_a_fork_that_hangs_is_ended_too(tmp_path: Path) -> None:
+    forked = tmp_path / "pid"
+    hangs = f"""
+import os, pathlib, time
+if os.fork() == 0:
+    pathlib.Path({str(forked)!r}).write_text(str(os.getpid()))
+    time.sleep(600)
+os.wait()
+"""
+    process = EspeakProcess(command=(sys.executable, "-c", hangs), reply_timeout_s=2)
+    with pytest.raises(SpeechFailed, match="code -9"):
+        process.listing()
+    assert ended(int(forked.read_text()))
+
+
 def test_an_unknown_voice_is_refused_by_the_library(process: EspeakProcess) -> None:
     with pytest.raises(SpeechFailed, match="no voice 'atlantean'"):
         say(process, "hello", "atlantean")
@@ -95,10 +117,7 @@ def test_it_ends_with_its_owner() -> None:
         stdout=subprocess.PIPE,
         check=False,
     )
-    orphan = subprocess.run(  # waits for the orphan without being its parent
-        ("tail", f"--pid={int(owner.stdout)}", "-f", "/dev/null"), timeout=20, check=False
-    )
-    assert orphan.returncode == 0
+    assert ended(int(owner.stdout))
 
 
 def test_the_process_imports_nothing_heavy() -> None:
