@@ -3,14 +3,19 @@
 import hashlib
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import skimage.data
+import torch
 
 from models.assets import DEFAULT_CACHE, FACE_MODELS, face_model_path
 from models.errors import MissingModels
 from models.portrait.analyser import FaceAnalyser
 from models.portrait.face import Face, Picture
+
+torch.set_num_threads(1)  # small tensors: a second thread only waits, on a busy machine for long
+cv2.setNumThreads(1)
 
 
 @pytest.fixture(scope="session")
