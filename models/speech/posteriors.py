@@ -17,7 +17,7 @@ from models.speech.visemes import VISEMES, phoneme_posteriors
 
 _LIPS = VISEMES.index("PP")
 # Measured on recorded speech: where between two likelihoods of /p b m/ the lips shut.
-_SHUTTING = {"net": (0.15, 0.30), "fused": (0.20, 0.35)}
+NET_LIPS, FUSED_LIPS = (0.15, 0.30), (0.20, 0.35)
 _ALLPHONE_SHARE = 0.5
 # Allphone is at its best above, and worse than the net below; estimated_snr_db ends near 30.
 _DEAF_SNR_DB, _CLEAR_SNR_DB = 21.0, 26.0
@@ -88,13 +88,13 @@ def _recognised(speech: SpokenAudio, heard: Heard) -> tuple[F32, Source]:
     clearness = (estimated_snr_db(heard.energy_db) - _DEAF_SNR_DB) / (_CLEAR_SNR_DB - _DEAF_SNR_DB)
     share = float(_ALLPHONE_SHARE * np.clip(clearness, 0, 1))
     if share == 0:
-        return _decided(net, *_SHUTTING["net"]), Source.ACOUSTIC
+        return decided(net, *NET_LIPS), Source.ACOUSTIC
     phones = phoneme_posteriors(Allphone().phonemes(speech.recording, heard.energy_db), len(net))
     fused: F32 = share * phones + (1 - share) * net
-    return _decided(fused, *_SHUTTING["fused"]), Source.RECOGNISED
+    return decided(fused, *FUSED_LIPS), Source.RECOGNISED
 
 
-def _decided(posteriors: F32, opened: float, shut: float) -> F32:
+def decided(posteriors: F32, opened: float, shut: float) -> F32:
     """Lips are shut or they aren't: likely closures become whole ones, unlikely ones vanish."""
     lips = posteriors[:, _LIPS]
     closure = np.clip((lips - opened) / (shut - opened), 0, 1)

@@ -90,15 +90,20 @@ def engine_spectra(samples: Sequence[Sample]) -> Tensor:
 
 
 def train(
-    corpus: Corpus, augment: Augmentation, steps: int, generator: torch.Generator
+    corpus: Corpus,
+    augment: Augmentation,
+    steps: int,
+    generator: torch.Generator,
+    averaging: float = AVERAGING,
 ) -> VisemeNet:
+    """The weights' running mean; `averaging` is how much of it every step keeps."""
     net = VisemeNet(CHANNELS).train()
     optimiser = torch.optim.AdamW(net.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps)
     weights = corpus.visemes.float().mean(dim=0).clamp(min=1e-3) ** CLASS_POWER
     loss_of = nn.CrossEntropyLoss(weights / weights.mean(), label_smoothing=LABEL_SMOOTHING)
-    averaging = get_ema_multi_avg_fn(AVERAGING)  # type: ignore[no-untyped-call]
-    mean = AveragedModel(net, multi_avg_fn=averaging, use_buffers=True)
+    running_mean = get_ema_multi_avg_fn(averaging)  # type: ignore[no-untyped-call]
+    mean = AveragedModel(net, multi_avg_fn=running_mean, use_buffers=True)
     for step in range(steps):
         log_mel, visemes, states = corpus.batch(generator)
         features = normalised_batch(augment(log_mel, states)).transpose(1, 2)

@@ -76,11 +76,11 @@ def test_a_few_steps_learn_something_and_are_repeatable(
     samples: list[Sample], tmp_path: Path
 ) -> None:
     torch.manual_seed(1)
-    untrained = accuracy(train(stack(samples), _augment(samples), 1, _seeded()), samples)
+    untrained = accuracy(train(stack(samples), _augment(samples), 1, _seeded(), 0), samples)
     nets = []
     for _ in range(2):
         torch.manual_seed(1)
-        nets.append(train(stack(samples), _augment(samples), 6, _seeded()))
+        nets.append(train(stack(samples), _augment(samples), 6, _seeded(), 0))
     assert accuracy(nets[0], samples) > untrained + 0.05
     for first, second in zip(nets[0].parameters(), nets[1].parameters(), strict=True):
         torch.testing.assert_close(first, second)
