@@ -1,5 +1,6 @@
 """The `avatar` command: what every subcommand shares, and how errors end."""
 
+import os
 import sys
 import traceback
 from importlib.metadata import version
@@ -55,20 +56,24 @@ def options(
 
 
 def main() -> None:
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    if code == INTERRUPTED:
+        os._exit(code)  # libraries that were cut short would write about it on their way out
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
     """The exit code; an error is one sentence on stderr, unless --debug asks for its place."""
     debug = "--debug" in arguments
     try:
-        code = app(args=[item for item in arguments if item != "--debug"], standalone_mode=False)
-    except (KeyboardInterrupt, typer.Abort):
-        return _fail("stopped", INTERRUPTED)
+        kept = [item for item in arguments if item != "--debug"]
+        code = app(args=kept, prog_name="avatar", standalone_mode=False)
     except Exception as error:
         if debug:
             traceback.print_exc()
         return _fail(*_told(error))
+    if code == INTERRUPTED:  # typer's own answer to Ctrl-C
+        return _fail("stopped", INTERRUPTED)
     return code if isinstance(code, int) else 0
 
 

@@ -57,5 +57,5 @@ def store_here(
 @pytest.fixture(scope="session")
 def portrait_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("portrait") / "astronaut.png"
-    io.imsave(path, data.astronaut())
+    io.imsave(path, data.astronaut())  # type: ignore[no-untyped-call]
     return path

@@ -26,7 +26,7 @@ def analyser() -> FaceAnalyser:
 def astronaut() -> Path:
     FOLDER.mkdir(parents=True, exist_ok=True)
     path = FOLDER / "astronaut.png"
-    io.imsave(path, data.astronaut())
+    io.imsave(path, data.astronaut())  # type: ignore[no-untyped-call]
     return path
 
 
