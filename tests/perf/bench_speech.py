@@ -207,8 +207,11 @@ def _runs(closed: Bool) -> list[slice]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--speech", type=Path, required=True, help="folder of .wav + .phones.json")
-    clean = sentences(parser.parse_args().speech)
+    where = parser.add_mutually_exclusive_group(required=True)
+    where.add_argument("--speech", type=Path, help="folder of .wav + .phones.json")
+    where.add_argument("folder", type=Path, nargs="?", help="the same, without the option")
+    arguments = parser.parse_args()
+    clean = sentences(arguments.speech or arguments.folder)
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory() as folder:
         noisy = [in_noise(sentence, Path(folder)) for sentence in clean]
