@@ -9,6 +9,7 @@ from fractions import Fraction
 from typing import Annotated, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -24,7 +25,16 @@ MAX_SCRIPT_CHARS = 40_000
 MIN_FACE_PX = 120
 MAX_FACE_TURN_DEG = 45.0
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+def _no_null_bytes(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("take the null bytes out of it")
+    return value
+
+
+Text = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_no_null_bytes)
+]
 HexColour = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
 
 
@@ -114,7 +124,7 @@ class BackgroundKind(StrEnum):
 class Background(Contract):
     kind: BackgroundKind = BackgroundKind.ORIGINAL
     colour: HexColour | None = Field(default=None, description="For kind colour: #rrggbb.")
-    picture: str | None = Field(default=None, description="For kind picture: a path.")
+    picture: Text | None = Field(default=None, description="For kind picture: a path.")
 
     @model_validator(mode="after")
     def _kind_has_its_value(self) -> Self:
@@ -153,7 +163,7 @@ class Look(Contract):
 class Delivery(Contract):
     """Where the video goes."""
 
-    output: str | None = Field(
+    output: Text | None = Field(
         default=None, description="File to write (.mp4, or .webm if transparent). Empty: the store."
     )
     contact_sheet: bool = Field(default=True, description="Also a PNG of sample frames.")

@@ -1,16 +1,18 @@
 """A video and what goes beside it, delivered together or not at all."""
 
+import os
 import shutil
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from models.errors import InvalidRequest
+from models.errors import InvalidRequest, OutputNotWritable
 from models.media.files import replacing, writing_to
 
 # The stem of what lies beside is the video's, so that players find the captions; other suffixes
 # are double, so that no portrait or recording of the same name is ever replaced.
 SRT, VTT = ".srt", ".vtt"
+MAX_NAME_BYTES = 255  # of every file system in use
 THUMBNAIL, SHEET, MANIFEST = ".thumbnail.jpg", ".sheet.png", ".manifest.json"
 
 
@@ -26,6 +28,21 @@ def deliver(files: Mapping[str, Path], video: Path) -> dict[str, Path]:
             with writing_to(places[suffix]):
                 shutil.copyfile(source, part)
     return places
+
+
+def place_of(output: str) -> Path:
+    """The output's absolute path; what stands before a `..` in it need not exist."""
+    return Path(os.path.abspath(output))
+
+
+def check_names(output: Path) -> None:
+    """Raises OutputNotWritable where the names beside the video would be too long."""
+    longest = max(len(os.fsencode(output.stem + suffix)) for suffix in (THUMBNAIL, MANIFEST))
+    if longest > MAX_NAME_BYTES:
+        raise OutputNotWritable(
+            f"output {output.name[:20]}… has too long a name: use at most "
+            f"{MAX_NAME_BYTES - len(MANIFEST)} letters"
+        )
 
 
 def check_not_input(output: Path, *inputs: str | None) -> None:

@@ -11,7 +11,7 @@ from models.contracts import (
     PortraitSource,
     VideoRequest,
 )
-from models.delivery import check_not_input
+from models.delivery import check_names, check_not_input, place_of
 from models.media.files import check_output
 from models.renderers import check_renderer
 from models.stages import CheckedPortrait
@@ -25,12 +25,17 @@ from tasks.progress import begin
 def check_request(request: VideoRequest) -> None:
     """What can be refused without opening the portrait. Raises InputError."""
     check_renderer(request.renderer)
+    if request.look.background.picture is not None:
+        from models.portrait.image import load_picture
+
+        load_picture(Path(request.look.background.picture))
     if request.delivery.output is not None:
-        output = Path(request.delivery.output)
+        output = place_of(request.delivery.output)
         recording = getattr(request.speech, "audio", None)
         check_not_input(output, request.portrait.image, recording, request.look.background.picture)
         alpha = request.look.background.kind is BackgroundKind.TRANSPARENT
         check_output(output, alpha=alpha)
+        check_names(output)
 
 
 def portrait_files(source: PortraitSource) -> tuple[str]:

@@ -6,7 +6,7 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
 from models.contracts import Captions, QualityReport, VideoRequest, VideoResult
-from models.delivery import MANIFEST, SHEET, SRT, THUMBNAIL, VTT, deliver
+from models.delivery import MANIFEST, SHEET, SRT, THUMBNAIL, VTT, deliver, place_of
 from models.manifest import Manifest, face_models, versions
 from models.media.captions import make_cues, srt, vtt, write_text
 from models.stages import CheckedPortrait, DrawnPictures, FollowedMouth, MadeSpeech, RenderedClip
@@ -37,7 +37,8 @@ def publish(
         manifest = _manifest(request, portrait, speech, mouth, clip, quality, files)
         files[MANIFEST] = folder / "manifest.json"
         files[MANIFEST].write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        places = deliver(files, Path(request.delivery.output or video))
+        output = request.delivery.output
+        places = deliver(files, place_of(output) if output else video)
     result = _result(manifest, clip, {suffix: str(path) for suffix, path in places.items()})
     create_markdown_artifact(key=ARTIFACT, markdown=markdown(result), description="One video")
     return result

@@ -48,9 +48,9 @@ def make_speech(speech: RecordedSpeech | ScriptSpeech) -> MadeSpeech:
     """Speak the script, or take the recording in. Raises AudioError, ScriptError, SpeechFailed."""
     begin("Speaking" if isinstance(speech, ScriptSpeech) else "Listening")
     started = time.perf_counter()
-    recording, words = speech_files(speech)
     with store().work_folder() as folder:
         spoken, warnings = _spoken(speech, folder / "speech.wav")
+        recording, words = speech_files(speech)
         told = folder / "words.json"
         told.write_text(spoken_to_json(spoken), encoding="utf-8")
         store().put(told, words)
