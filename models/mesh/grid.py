@@ -55,6 +55,15 @@ class Box:
         """The part of (..., gh, gw) planes."""
         return planes[..., self.top : self.bottom, self.left : self.right]
 
+    def around(self, other: "Box") -> "Box":
+        """The smallest rectangle that holds both."""
+        return Box(
+            min(self.left, other.left),
+            min(self.top, other.top),
+            max(self.right, other.right),
+            max(self.bottom, other.bottom),
+        )
+
     def within(self, outer: "Box") -> "Box":
         """The same rectangle in the coordinates of `outer`."""
         return Box(

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from models.arrays import F32, F64
 from models.mesh.columns import smoothstep
-from models.mesh.grid import Grid
+from models.mesh.grid import Box, Grid
 from models.portrait.topology import CHIN, FACE_OVAL
 
 BORDER_PX = 60  # over which movement dies away, at 512 pixels
@@ -23,6 +23,7 @@ class HeadBasis:
 
     fields: Tensor  # (5, 2 * gh * gw) frame pixels
     grid: tuple[int, int]  # (gh, gw)
+    reach: Box  # the cells that move
 
     def displacement(self, head: Tensor) -> Tensor:
         """Head controls (B, 5) to where a node's picture comes from, (B, 2, gh, gw), pixels."""
@@ -50,7 +51,10 @@ def head_basis(landmarks: F32, scale: float, grid: Grid) -> HeadBasis:
         ]
     )
     gh, gw = weight.shape
-    return HeadBasis(torch.from_numpy(fields.reshape(5, -1).astype(np.float32)), (gh, gw))
+    rows, columns = (np.flatnonzero(weight.any(axis=axis)) for axis in (1, 0))
+    reach = Box(int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1)
+    flat = torch.from_numpy(fields.reshape(5, -1).astype(np.float32))
+    return HeadBasis(flat, (gh, gw), reach)
 
 
 def _head_weight(nodes: F64, landmarks: F32) -> F64:
@@ -60,7 +64,7 @@ def _head_weight(nodes: F64, landmarks: F32) -> F64:
     centre = (low + high) / 2 - np.array([0.0, 0.08 * (high[1] - low[1])])
     radius = np.array([0.5 * (high[0] - low[0]), 0.56 * (high[1] - low[1])])
     distance = np.linalg.norm((nodes - centre) / radius, axis=-1)
-    return 1 - smoothstep((distance - 0.85) / 1.15)
+    return 1 - smoothstep((distance - 0.85) / 0.95)
 
 
 def _border_weight(nodes: F64, size: tuple[int, int]) -> F64:

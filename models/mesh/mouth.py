@@ -202,7 +202,7 @@ def _jaw_weight(local: F64) -> F64:
 def _spread(x: F64) -> F64:
     """Sideways share: grows to the corner, then dies away over the cheek."""
     inside = np.sign(x) * np.clip(np.abs(x), 0, 1) ** 0.8
-    return inside * (1 - smoothstep((np.abs(x) - 1) / 1.6))
+    return inside * (1 - smoothstep((np.abs(x) - 1) / 1.3))
 
 
 def _tensor(values: F64) -> Tensor:

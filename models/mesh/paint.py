@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from models.mesh.columns import column_grid
 from models.mesh.eyes import BELOW, CREASE, Eye
 from models.mesh.features import EyeLayers, Layers, MouthLayers
 from models.mesh.grid import Box, Grid, box_around
@@ -33,7 +34,10 @@ def mouth_box(mouth: Mouth, grid: Grid) -> Box:
 def jaw_box(mouth: Mouth, grid: Grid) -> Box:
     """The cells that the mouth and the jaw move."""
     top, chin = mouth.reach
-    corners = np.array([[-1.0, top], [1.0, top], [-1.0, chin + 0.6], [1.0, chin + 0.6]])
+    moved = (mouth.jaw != 0) | (mouth.spread != 0) | (mouth.lips != 0)
+    columns = column_grid()[moved.numpy()]
+    left, right, low = columns[0], columns[-1], chin + 0.6
+    corners = np.array([[left, top], [right, top], [left, low], [right, low]])
     return box_around(mouth.frame, corners, HEAD_ROOM, grid)
 
 

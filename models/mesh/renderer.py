@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -51,6 +52,8 @@ class MeshPortrait:
     canvas: Canvas
     grid: Grid
     pixels: Tensor  # (2H, 2W, C) uint8
+    still: Tensor  # (H, W, C) uint8, the frame where nothing moves
+    moving: Box  # the cells that anything moves
     nodes: Tensor  # (2, gh, gw) frame pixels
     head: HeadBasis
     mouth: Mouth
@@ -92,17 +95,21 @@ class MeshRenderer:
         grid = grid_for(look.size)
         mouth = measure_mouth(canvas.landmarks, look.size)
         left, right = measure_eyes(canvas.landmarks, mouth.scale)
+        eyes = (_measure_eye(canvas, left, grid), _measure_eye(canvas, right, grid))
+        head, jaw = head_basis(canvas.landmarks, mouth.scale, grid), jaw_box(mouth, grid)
         portrait = MeshPortrait(
             canvas=canvas,
             grid=grid,
             pixels=torch.from_numpy(canvas.pixels),
+            still=_still(canvas),
+            moving=head.reach.around(jaw).around(eyes[0].reach).around(eyes[1].reach),
             nodes=grid.planes(),
-            head=head_basis(canvas.landmarks, mouth.scale, grid),
+            head=head,
             mouth=mouth,
             interior=build_interior(canvas, mouth),
             mouth_box=mouth_box(mouth, grid),
-            jaw_box=jaw_box(mouth, grid),
-            eyes=(_measure_eye(canvas, left, grid), _measure_eye(canvas, right, grid)),
+            jaw_box=jaw,
+            eyes=eyes,
         )
         return placed(portrait, self._device)
 
@@ -136,7 +143,10 @@ class MeshRenderer:
         for part, layers in zip(portrait.eyes, eyes, strict=True):
             _move(whole, part.reach, places, layers.single())
         _move(whole, portrait.jaw_box, places, mouth.single())
-        frames = self._sampler.warp(portrait.pixels, whole, portrait.grid.cell, portrait.size)
+        cell, moving = portrait.grid.cell, portrait.moving
+        corner = (moving.left * cell, moving.top * cell)
+        moved = moving.of(whole)
+        frames = self._sampler.warp(portrait.pixels, moved, portrait.still, corner, cell)
         for part, layers in zip(portrait.eyes, eyes, strict=True):
             self._paint_eye(frames, portrait, part, control, places, layers)
         self._paint_mouth(frames, portrait, control, mouth)
@@ -192,6 +202,14 @@ def _put(frames: Tensor, box: Box, cell: int, painted: Tensor) -> None:
     target = frames[:, top : box.bottom * cell, left : box.right * cell, :3]
     seen = painted[:, : target.shape[1], : target.shape[2]]
     target.copy_(seen.round().clamp(0, 255))
+
+
+def _still(canvas: Canvas) -> Tensor:
+    """The canvas at the frame's size, as a warp that moves nothing samples it."""
+    width, height = canvas.size
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    places = torch.from_numpy(np.stack([x, y])[None])
+    return CpuSampler().read(torch.from_numpy(canvas.pixels), places)[0]
 
 
 def _measure_eye(canvas: Canvas, eye: Eye, grid: Grid) -> EyePart:

@@ -23,8 +23,13 @@ class Sampler(Protocol):
     def read(self, picture: Tensor, places: Tensor) -> Tensor:
         """`picture` at pixel places (B, 2, h, w): (B, h, w, C), of the picture's type."""
 
-    def warp(self, picture: Tensor, places: Tensor, cell: int, size: tuple[int, int]) -> Tensor:
-        """`picture` at places on nodes (B, 2, gh, gw): whole frames (B, H, W, C)."""
+    def warp(
+        self, picture: Tensor, places: Tensor, still: Tensor, left_top: tuple[int, int], cell: int
+    ) -> Tensor:
+        """`still` (H, W, C), over it `picture` at places on nodes: frames (B, H, W, C).
+
+        The first node's cell lies at `left_top` pixels of the frame.
+        """
 
 
 class CpuSampler:
@@ -46,18 +51,24 @@ class CpuSampler:
             _remap(source, x, y, pixels[frame])
         return torch.from_numpy(pixels)
 
-    def warp(self, picture: Tensor, places: Tensor, cell: int, size: tuple[int, int]) -> Tensor:
+    def warp(
+        self, picture: Tensor, places: Tensor, still: Tensor, left_top: tuple[int, int], cell: int
+    ) -> Tensor:
         source, nodes = picture.numpy(), _extended(_on_canvas(places)).contiguous().numpy()
-        width, height = size
-        pixels = np.empty((len(nodes), height, width, source.shape[2]), source.dtype)
+        (left, top), (height, width) = left_top, still.shape[:2]
+        frames = np.empty((len(nodes), *still.shape), source.dtype)
+        frames[:] = still.numpy()
         target = (nodes.shape[3] * cell, nodes.shape[2] * cell)
         fine_x, fine_y = (np.empty(target[::-1], np.float32) for _ in range(2))
-        inside = slice(cell, cell + height), slice(cell, cell + width)
+        rows = min(places.shape[2] * cell, height - top)
+        columns = min(places.shape[3] * cell, width - left)
+        inside = slice(cell, cell + rows), slice(cell, cell + columns)
         for frame, (x, y) in enumerate(nodes):  # one by one: a frame's planes stay in the cache
             cv2.resize(x, target, fine_x, interpolation=cv2.INTER_LINEAR)
             cv2.resize(y, target, fine_y, interpolation=cv2.INTER_LINEAR)
-            _remap(source, fine_x[inside], fine_y[inside], pixels[frame])
-        return torch.from_numpy(pixels)
+            moved = frames[frame, top : top + rows, left : left + columns]
+            _remap(source, fine_x[inside], fine_y[inside], moved)
+        return torch.from_numpy(frames)
 
 
 class TorchSampler:
@@ -76,9 +87,15 @@ class TorchSampler:
         pixels = read.permute(0, 2, 3, 1)
         return pixels.round().to(torch.uint8) if picture.dtype == torch.uint8 else pixels
 
-    def warp(self, picture: Tensor, places: Tensor, cell: int, size: tuple[int, int]) -> Tensor:
-        fine = self.enlarge(places, cell)[..., : size[1], : size[0]]
-        return self.read(picture, fine)
+    def warp(
+        self, picture: Tensor, places: Tensor, still: Tensor, left_top: tuple[int, int], cell: int
+    ) -> Tensor:
+        left, top = left_top
+        frames = still.expand(len(places), *still.shape).clone()
+        target = frames[:, top:, left:]
+        fine = self.enlarge(places, cell)[..., : target.shape[1], : target.shape[2]]
+        target[:, : fine.shape[2], : fine.shape[3]] = self.read(picture, fine)
+        return frames
 
 
 def _remap(source: np.ndarray, x: np.ndarray, y: np.ndarray, out: np.ndarray) -> None:
