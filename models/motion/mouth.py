@@ -96,7 +96,7 @@ def _loudness_gain(energy_db: F32) -> F32:
     smooth = gaussian_filter1d(
         maximum_filter1d(energy_db, 9, mode="nearest"), _ENERGY_SIGMA_ROWS, mode="nearest"
     )
-    gain = 1.1 * np.clip(1.08 + 0.018 * (smooth + 6), 0.55, 1.2)
+    gain = 0.92 * np.clip(1.08 + 0.018 * (smooth + 6), 0.55, 1.2)
     gate = np.clip((smooth + 38) / 10, 0, 1)
     opening: F32 = (gain * gate).astype(np.float32)
     return opening
