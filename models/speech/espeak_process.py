@@ -30,6 +30,7 @@ _PHONEME_EVENTS, _PHONEME_IPA, _DONT_EXIT = 0x1, 0x2, 0x8000
 _RATE, _PITCH, _RANGE = 1, 3, 4
 _CHARS_UTF8, _POSITION_CHARACTER = 1, 1
 _WORD_EVENT, _PHONEME_EVENT = 1, 7
+_SEED = 1
 _GENDERS = ("unknown", "male", "female")
 
 
@@ -106,6 +107,7 @@ class Engine:
 
     def speak(self, text: str, voice: str, rate_wpm: int, pitch: int, pitch_range: int) -> Json:
         self._pcm, self._phonemes, self._words = bytearray(), [], []
+        self._library.espeak_ng_SetRandSeed(ctypes.c_long(_SEED))  # breath is noise
         if self._library.espeak_SetVoiceByName(voice.encode()):
             raise LookupError(f"espeak-ng has no voice {voice!r}")
         for parameter, value in ((_RATE, rate_wpm), (_PITCH, pitch), (_RANGE, pitch_range)):

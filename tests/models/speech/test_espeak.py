@@ -53,6 +53,17 @@ def test_the_same_text_sounds_the_same_whatever_was_said_before(process: EspeakP
     assert say(process, "The same again.") == before
 
 
+@pytest.mark.parametrize("voice", ["en-US", "en-US+f2", "uk+victor", "en-US+whisper"])
+def test_another_process_says_it_the_same_breath_and_all(
+    process: EspeakProcess, voice: str
+) -> None:
+    other = EspeakProcess()
+    assert say(process, "She sells sea shells.", voice) == say(
+        other, "She sells sea shells.", voice
+    )
+    other.close()
+
+
 def test_a_killed_process_is_replaced(process: EspeakProcess) -> None:
     say(process, "before")
     assert process.pid is not None
