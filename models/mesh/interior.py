@@ -80,7 +80,7 @@ def scene_light(canvas: Canvas) -> teeth.Light:
     white = _sclera(canvas, float(skin @ LUMA))
     level = np.clip(max(0.95 * skin @ LUMA, 0.9 * white), 30, 225)
     neutral = np.array([1.0, 0.955, 0.87])
-    tint = 0.62 * neutral + 0.38 * skin / max(skin.max(), 1.0)
+    tint = (neutral + skin / max(skin.max(), 1.0)) / 2
     return teeth.Light(tooth=level * tint / (tint @ LUMA), lip=lip)
 
 

@@ -101,6 +101,7 @@ def _fill(photo: F32, eye: Eye, u: F64, v: F64, upper: F64, lower: F64) -> F64:
     strips = ((top - TONE_STRIP, top), (low, low + TONE_STRIP))
     edge_top, edge_low = (_tone(photo, eye, u, (v >= a) & (v <= b), 1.5, 0) for a, b in strips)
     above, below = (_tone(photo, eye, u, (v >= a) & (v <= b), 6, 3) for a, b in strips)
+    above = above * np.minimum(1, 1.1 * below.mean() / max(above.mean(), 1.0))  # no glint, no rim
     depth = np.clip((v - top) / (low - top), 0, 1)[..., None]
     lid = (above + below) / 2 * (1 + ROUNDNESS * np.sin(np.pi * depth))
     share_top, share_low = 1 - smoothstep(depth / 0.5), smoothstep((depth - 0.6) / 0.4)
