@@ -1,6 +1,7 @@
 """`avatar render`: one request, run here, with a bar that moves and a summary at the end."""
 
 import os
+import threading
 import time
 from typing import Annotated
 
@@ -100,7 +101,10 @@ def run_here(request: VideoRequest, force: bool = False) -> VideoResult:
         from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
         from flows.avatar_video import avatar_video
+        from tasks.loaded import preload
         from tasks.progress import listening
+
+        threading.Thread(target=preload, daemon=True).start()  # the API takes seconds to come up
 
         # no heartbeat: nobody else watches this run, and stopping its thread takes a second
         with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}), listening(listener):

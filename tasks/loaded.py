@@ -3,6 +3,7 @@
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from models.renderers import AUTO
 from models.stages import MadeSpeech, spoken_from_json
 from tasks.policies import store
 from tasks.settings import limit_threads, settings
@@ -37,6 +38,16 @@ def renderer(name: str) -> "Renderer[Any]":
 
     limit_threads()
     return load_renderer(name, settings().device)
+
+
+def preload() -> None:
+    """Load what every new video needs, while this process waits for something else."""
+    from models import clip, pictures  # noqa: F401
+    from models.portrait import preflight  # noqa: F401
+    from models.quality import gate  # noqa: F401
+    from models.speech import mouth  # noqa: F401
+
+    renderer(AUTO)
 
 
 def spoken(speech: MadeSpeech) -> "SpokenAudio":
