@@ -1,5 +1,6 @@
 """What a person sees: a bar while it runs, a summary when it is done."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,7 +46,7 @@ def show_result(result: VideoResult, seconds: float) -> None:
 
 def _facts(result: VideoResult, seconds: float) -> Iterator[tuple[str, str]]:
     size_mb = Path(result.video).stat().st_size / 1e6
-    yield "video", f"{result.video} ({size_mb:.1f} MB)"
+    yield "video", f"{_near(result.video)} ({size_mb:.1f} MB)"
     yield (
         "length",
         f"{result.duration_s:.1f} s, {result.frames} frames, "
@@ -59,6 +60,11 @@ def _facts(result: VideoResult, seconds: float) -> Iterator[tuple[str, str]]:
         yield f"  {check.name}", f"{mark}  {check.value:.3g} ({check.bar}) {check.detail}"
     for path in (result.captions_srt, result.captions_vtt, result.contact_sheet, result.manifest):
         if path:
-            yield "beside it", path
+            yield "beside it", _near(path)
     for warning in result.warnings:
         yield "warning", warning
+
+
+def _near(path: str) -> str:
+    """As seen from the current folder, where that is shorter."""
+    return min(path, os.path.relpath(path), key=len)

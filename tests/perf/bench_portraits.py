@@ -20,14 +20,24 @@ from models.portrait.preflight import preflight
 from models.quality.checks import judge, line_through
 from models.quality.gate import measure_container
 from models.quality.landmarks import measure_frames
-from models.quality.sample import closed, commanded_gap, eyes_open
+from models.quality.sample import closed, eyes_open
 from models.renderers import load_renderer
 from models.speech.mouth import follow
 from tests.perf import scenes
 from tests.perf.table import report
 
 OUT = scenes.FOLDER / "portraits"
-COLUMNS = ["portrait", "lips r", "slope", "closed max", "blink", "width r", "fps", "verdict"]
+COLUMNS = [
+    "portrait",
+    "lips r",
+    "lips by",
+    "closed, S",
+    "blink",
+    "blink by",
+    "width r",
+    "frames/s",
+    "verdict",
+]
 PICTURES = {".jpg", ".jpeg", ".png", ".webp", ".heic"}
 SAMPLED = 240
 
@@ -65,17 +75,17 @@ def rendered(path: Path, finder: FaceAnalyser) -> list[object]:
         check.name: check
         for check in judge(frames, measure_container(video, spoken.recording), motion, fps)
     }
-    seen = np.isfinite(frames.opening)
-    slope, _ = line_through(commanded_gap(motion)[index][seen], frames.opening[seen])
+    seen = np.isfinite(frames.width)
     wide = motion.mouth[index, MOUTH_CHANNELS.index("wide")]
     _, width = line_through(wide[seen], frames.width[seen])
     failed = [name for name, check in checks.items() if not check.passed]
     return [
         path.stem,
         round(checks["lip_correlation"].value, 3),
-        round(slope, 2),
+        checks["lip_correlation"].detail,
         round(checks["closed_lips_opening"].value, 3),
         round(checks["blink_depth"].value, 3),
+        checks["blink_depth"].detail,
         round(width, 2),
         round(len(motion) / times.render_s),
         ", ".join(failed) or "passed",
