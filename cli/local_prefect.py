@@ -18,6 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from models.errors import PrefectFailed
+from models.media.files import writing_to
 
 ROOT = Path(__file__).resolve().parents[1]
 QUIET = {
@@ -58,7 +59,8 @@ def template(home: Path) -> Path:
     """A migrated, empty database of this Prefect version, made when first asked for."""
     made = home / f"empty-{version('prefect')}.db"
     if not made.is_file():
-        home.mkdir(parents=True, exist_ok=True)
+        with writing_to(home):
+            home.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=home) as folder:
             database = Path(folder) / made.name
             _run(database, "--migrate")

@@ -1,0 +1,24 @@
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from tasks.settings import Settings
+
+
+def test_the_environment_is_read_by_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AVATAR_STORE", "/somewhere")
+    monkeypatch.setenv("MISTRAL_API_KEY", "secret")
+    assert Settings().store == Path("/somewhere")
+    assert "secret" not in repr(Settings())
+
+
+def test_settings_do_not_change() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        Settings().device = "cuda"
+
+
+def test_no_threads_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AVATAR_THREADS", "0")
+    with pytest.raises(ValidationError, match="threads"):
+        Settings()
