@@ -18,6 +18,7 @@ $(READY): requirements/lock.txt pyproject.toml
 	$(BIN)/pip install --quiet --require-hashes --requirement requirements/lock.txt
 	$(BIN)/pip install --quiet $(TORCH)
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/python -m cli.local_prefect
 	touch $@
 
 $(MODELS): $(READY) models/assets.py

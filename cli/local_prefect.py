@@ -68,6 +68,13 @@ def template(home: Path) -> Path:
     return made
 
 
+def main() -> None:
+    """The set-up step: migrate now, so that no first run has to."""
+    from tasks.settings import settings
+
+    template(settings().prefect_home)
+
+
 @contextmanager
 def _serving(database: Path, password: str) -> Iterator[int]:
     settings = STARTED_HERE | {"PREFECT_SERVER_API_AUTH_STRING": f"avatar:{password}"}
@@ -113,3 +120,7 @@ def _command() -> list[str]:
 def _environment(database: Path, settings: Mapping[str, str]) -> dict[str, str]:
     url = f"sqlite+aiosqlite:///{database}"
     return {**os.environ, **settings, "PREFECT_SERVER_DATABASE_CONNECTION_URL": url}
+
+
+if __name__ == "__main__":
+    main()
