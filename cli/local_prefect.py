@@ -22,10 +22,12 @@ from models.media.files import writing_to
 
 ROOT = Path(__file__).resolve().parents[1]
 QUIET = {
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+}
+WITHOUT_LOGS = {  # the API beside this process forgets them anyway
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_TO_API_ENABLED": "false",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_CLI_PROMPT": "false",
 }
 STARTED_HERE = {
     "PREFECT_SERVER_DATABASE_MIGRATE_ON_START": "false",
@@ -40,10 +42,12 @@ def local_prefect(home: Path, results: Path) -> Iterator[None]:
 
     `home` keeps what is worth keeping between runs, `results` Prefect's records of cached tasks.
     """
-    settings = QUIET | {"PREFECT_LOCAL_STORAGE_PATH": str(results), "PREFECT_HOME": str(home)}
-    for name, value in settings.items():
+    named = bool(os.environ.get("PREFECT_API_URL"))
+    settings = QUIET if named else QUIET | WITHOUT_LOGS
+    places = {"PREFECT_LOCAL_STORAGE_PATH": str(results), "PREFECT_HOME": str(home)}
+    for name, value in (settings | places).items():
         os.environ.setdefault(name, value)
-    if os.environ.get("PREFECT_API_URL"):
+    if named:
         yield
         return
     password = secrets.token_urlsafe()

@@ -1,6 +1,5 @@
 """`avatar render`: one request, run here, with a bar that moves and a summary at the end."""
 
-import os
 import threading
 import time
 from typing import Annotated
@@ -92,13 +91,15 @@ def run_here(request: VideoRequest, force: bool = False) -> VideoResult:
     from cli.local_prefect import local_prefect
     from tasks.settings import settings
 
-    if force:
-        os.environ["PREFECT_TASKS_REFRESH_CACHE"] = "true"
     with (
         showing_progress() as listener,
         local_prefect(settings().prefect_home, settings().store / "results"),
     ):
-        from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+        from prefect.settings import (
+            PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+            PREFECT_TASKS_REFRESH_CACHE,
+            temporary_settings,
+        )
 
         from flows.avatar_video import avatar_video
         from tasks.loaded import preload
@@ -106,6 +107,10 @@ def run_here(request: VideoRequest, force: bool = False) -> VideoResult:
 
         threading.Thread(target=preload, daemon=True).start()  # the API takes seconds to come up
 
-        # no heartbeat: nobody else watches this run, and stopping its thread takes a second
-        with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}), listening(listener):
+        settings_of_run = {
+            PREFECT_TASKS_REFRESH_CACHE: force,
+            # nobody else watches this run, and stopping the heartbeat's thread takes a second
+            PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
+        }
+        with temporary_settings(settings_of_run), listening(listener):
             return avatar_video(request)

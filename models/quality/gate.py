@@ -11,7 +11,7 @@ from models.motion.tracks import MotionTrack
 from models.quality.checks import judge
 from models.quality.landmarks import FaceFinder, measure_frames
 from models.quality.measured import Container
-from models.quality.sample import choose, closed, eyes_open
+from models.quality.sample import choose, eyes_open, lips_together
 from models.quality.sound import heard, lag_s, loudness_lufs, recorded
 
 
@@ -20,7 +20,7 @@ def assess(
 ) -> QualityReport:
     """Measure the file itself. Its frames must be those that `motion` commanded."""
     index = choose(motion)
-    lips, eyes = closed(motion)[index], eyes_open(motion)[index]
+    lips, eyes = lips_together(motion)[index], eyes_open(motion)[index]
     frames = measure_frames(video, finder, index, lips, eyes)
     return QualityReport(checks=judge(frames, measure_container(video, recording), motion, fps))
 

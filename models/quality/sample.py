@@ -11,14 +11,16 @@ GAP, CLOSURE = MOUTH_CHANNELS.index("gap"), MOUTH_CHANNELS.index("closure")
 CLOSED = 0.95  # of the closure channel: the lips must touch
 BLINKING = 0.97
 OPEN_EYES = 0.02
+TOUCHING_GAP = 0.003  # S
 MOVING_GAP = 0.02  # S from one frame to the next: no encoder makes this a still picture
 
 
 def choose(motion: MotionTrack, limit: int = MAX_FRAMES) -> Indices:
     """Closed lips, wide openings, quick moves, blinks and the rest evenly: at most `limit`."""
     gap = commanded_gap(motion)
+    shut = closed(motion)
     kinds = (
-        closed(motion),
+        shut if shut.any() else lips_together(motion),
         gap >= np.quantile(gap, 0.9),
         moving(motion),
         motion.blink >= BLINKING,
@@ -31,6 +33,11 @@ def choose(motion: MotionTrack, limit: int = MAX_FRAMES) -> Indices:
 def closed(motion: MotionTrack) -> Bool:
     """(F,) where the lips are commanded to touch."""
     return motion.mouth[:, CLOSURE] >= CLOSED
+
+
+def lips_together(motion: MotionTrack) -> Bool:
+    """(F,) where the lips touch, by command or at rest: what other frames are compared with."""
+    return closed(motion) | (commanded_gap(motion) <= TOUCHING_GAP)
 
 
 def eyes_open(motion: MotionTrack) -> Bool:

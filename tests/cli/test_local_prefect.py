@@ -49,9 +49,10 @@ def test_a_server_that_is_named_is_used(
     no_prefect: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
+    before = psutil.Process().children()
     with local_prefect(tmp_path / "home", tmp_path):
         assert os.environ["PREFECT_API_URL"] == "http://127.0.0.1:1/api"
-        assert not psutil.Process().children()
+        assert psutil.Process().children() == before
     assert not (tmp_path / "home").exists()
 
 

@@ -40,6 +40,17 @@ def test_one_command_makes_a_video(face_models: Path, portrait_file: Path, tmp_p
     assert not (tmp_path / "home").exists()  # no profile was needed, none was made
 
 
+def test_force_makes_it_anew(store_here: Path, portrait_file: Path, tmp_path: Path) -> None:
+    script = ["--script", "Papa may buy a map.", "--output", str(tmp_path / "talk.mp4")]
+    arguments = ["render", str(portrait_file), *script, *SMALL]
+    made = []
+    for force in ([], [], ["--force"]):
+        assert run([*arguments, *force]) == 0
+        (clip,) = (store_here / "clips").glob("*.mp4")
+        made.append(clip.stat().st_mtime_ns)
+    assert made[0] == made[1] < made[2]
+
+
 def test_ctrl_c_ends_quietly_and_leaves_nothing(
     face_models: Path, portrait_file: Path, tmp_path: Path
 ) -> None:

@@ -17,6 +17,9 @@ from models.motion.tracks import MotionTrack
 from models.renderer import Span
 from models.renderers import RENDERERS
 from tasks.progress import listening
+from tests.models.script.conftest import ChatServer, script, server
+
+__all__ = ["server"]
 
 SCRIPT = "Papa may buy a blue map."
 
@@ -121,6 +124,24 @@ def test_a_recording_speaks(store_here: Path, portrait_file: Path, tmp_path: Pat
     result = avatar_video(request(portrait_file, tmp_path / "b.mp4", speech=speech))
     assert result.quality.passed
     assert "Papa may buy" in Path(str(result.captions_vtt)).read_text()
+
+
+def test_a_topic_is_written_about_once_and_spoken(
+    store_here: Path,
+    portrait_file: Path,
+    tmp_path: Path,
+    server: ChatServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MISTRAL_API_KEY", "a key")
+    monkeypatch.setenv("AVATAR_MISTRAL_URL", server.url)
+    server.replies = [script(13)]
+    speech = {"topic": "Bees", "duration_s": 5}
+    result = avatar_video(request(portrait_file, tmp_path / "a.mp4", speech=speech))
+    avatar_video(request(portrait_file, tmp_path / "b.mp4", speech=speech))
+    assert 3 < result.duration_s < 8
+    assert result.quality.passed
+    assert len({json.dumps(each) for each in server.requests}) == len(server.requests)
 
 
 def test_a_video_below_the_bar_is_not_delivered(

@@ -84,7 +84,7 @@ def main(minutes: float) -> None:
 
 def make_video(memory: Memory, minutes: float, folder: Path) -> None:
     """The stages of a recording's way, as the flow takes them."""
-    finder, sound = scenes.analyser(), scenes.recording(60 * minutes).path
+    finder, sound = scenes.analyser(), scenes.recording(60 * minutes)
     memory.stage("read sound")
     recording, _ = load_recording(sound, folder / "sound.wav")
     memory.stage("sound to mouth")

@@ -20,7 +20,7 @@ from models.portrait.preflight import preflight
 from models.quality.checks import judge, line_through
 from models.quality.gate import measure_container
 from models.quality.landmarks import measure_frames
-from models.quality.sample import closed, eyes_open
+from models.quality.sample import eyes_open, lips_together
 from models.renderers import load_renderer
 from models.speech.mouth import follow
 from tests.perf import scenes
@@ -69,7 +69,7 @@ def rendered(path: Path, finder: FaceAnalyser) -> list[object]:
     draw_pictures(video, motion, fps, finder, video.with_suffix(".jpg"), video.with_suffix(".png"))
 
     index = np.unique(np.linspace(0, len(motion) - 1, SAMPLED).round().astype(np.int64))
-    shut, open_ = closed(motion)[index], eyes_open(motion)[index]
+    shut, open_ = lips_together(motion)[index], eyes_open(motion)[index]
     frames = measure_frames(video, finder, index, shut, open_)
     checks = {
         check.name: check

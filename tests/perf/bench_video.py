@@ -50,7 +50,7 @@ class Stopwatch:
 def main() -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    finder, sound, portrait = scenes.analyser(), scenes.recording(SECONDS).path, scenes.astronaut()
+    finder, sound, portrait = scenes.analyser(), scenes.recording(SECONDS), scenes.astronaut()
     with scenes.work_folder() as folder:
         runs = [run(finder, sound, portrait, Path(folder)) for _ in range(RUNS + 1)][1:]
         floor = min(encode_seconds(Path(folder)) for _ in range(RUNS))

@@ -1,13 +1,13 @@
 """What the benchmarks render: a photograph that everyone has, and speech made here."""
 
 import tempfile
-import wave
 from pathlib import Path
 
+import soundfile
 from skimage import data, io
 
 from models.assets import DEFAULT_CACHE
-from models.media.waveform import Recording, SpokenAudio
+from models.media.waveform import SpokenAudio
 from models.portrait.analyser import FaceAnalyser
 from models.speech.synthesis import EspeakSynthesiser
 
@@ -36,20 +36,15 @@ def speech(text: str = TEXT) -> SpokenAudio:
     return EspeakSynthesiser().speak(text, "en-us", 1.0, 1.0, path)
 
 
-def recording(seconds: float) -> Recording:
-    """Speech of that length as a WAV, said over and over; nobody knows its text."""
-    once = speech().recording
-    path = FOLDER / f"recording-{seconds:g}s.wav"
-    with wave.open(str(once.path)) as source:
-        samples, rate = source.readframes(source.getnframes()), source.getframerate()
-    wanted = round(seconds * rate)
-    with wave.open(str(path), "wb") as target:
-        target.setnchannels(1)
-        target.setsampwidth(2)
-        target.setframerate(rate)
-        for start in range(0, wanted, len(samples) // 2):
-            target.writeframes(samples[: 2 * (wanted - start)])
-    return Recording(path, rate, wanted)
+def recording(seconds: float) -> Path:
+    """Speech of that length as FLAC, said over and over; nobody knows its text."""
+    samples, rate = soundfile.read(speech().recording.path, dtype="int16")
+    path, left = FOLDER / f"recording-{seconds:g}s.flac", round(seconds * rate)
+    with soundfile.SoundFile(path, "w", rate, 1) as file:
+        while left > 0:
+            file.write(samples[:left])
+            left -= len(samples)
+    return path
 
 
 def work_folder() -> tempfile.TemporaryDirectory[str]:

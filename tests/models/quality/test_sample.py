@@ -33,3 +33,11 @@ def test_the_sample_holds_closures_blinks_wide_openings_and_quick_moves() -> Non
 
 def test_a_video_of_one_frame_is_sampled() -> None:
     assert sample.choose(track(1)).tolist() == [0]
+
+
+def test_lips_at_rest_stand_in_where_no_closure_is_commanded() -> None:
+    motion = track(100)
+    motion.mouth[:, sample.CLOSURE] = 0
+    motion.mouth[40:43, sample.GAP] = 0
+    assert np.flatnonzero(sample.lips_together(motion)).tolist() == [40, 41, 42]
+    assert {40, 41, 42} <= set(sample.choose(motion).tolist())
