@@ -74,17 +74,17 @@ def _json(found: Finding) -> dict[str, object]:
 def _lines(name: str, found: Finding) -> list[str]:
     if isinstance(found, InputError):
         return [f"{name}: refused, {found.code}: {found}"]
-    facts = found.model_dump(mode="json", exclude={"faces", "warnings"})
-    lines = [f"{name}: ok, " + ", ".join(f"{key} {_short(value)}" for key, value in facts.items())]
+    lines = [f"{name}: ok, {_facts(found, {'faces', 'warnings'})}"]
     if isinstance(found, PortraitReport):
-        lines += [_face_line(face.model_dump(mode="json")) for face in found.faces]
+        for face in found.faces:
+            lines.append(f"  face {face.index}: {_facts(face, {'index', 'warnings'})}")
+            lines += [f"    warning: {warning}" for warning in face.warnings]
     return [*lines, *(f"  warning: {warning}" for warning in getattr(found, "warnings", ()))]
 
 
-def _face_line(face: dict[str, object]) -> str:
-    warnings = "".join(f"; warning: {warning}" for warning in face.pop("warnings"))  # type: ignore[attr-defined]
-    index = face.pop("index")
-    return f"  face {index}: " + ", ".join(f"{k} {_short(v)}" for k, v in face.items()) + warnings
+def _facts(report: Contract, without: set[str]) -> str:
+    facts = report.model_dump(mode="json", exclude=without)
+    return ", ".join(f"{name} {_short(value)}" for name, value in facts.items())
 
 
 def _short(value: object) -> str:

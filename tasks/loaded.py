@@ -1,12 +1,21 @@
 """What a process loads once and keeps for all its videos, and what tasks read from the store."""
 
 from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from models.renderers import AUTO
 from models.stages import MadeSpeech, spoken_from_json
 from tasks.policies import store
 from tasks.settings import limit_threads, settings
+
+NEEDED = (
+    "models.clip",
+    "models.pictures",
+    "models.portrait.preflight",
+    "models.quality.gate",
+    "models.speech.mouth",
+)
 
 if TYPE_CHECKING:
     from models.media.waveform import SpokenAudio
@@ -42,11 +51,8 @@ def renderer(name: str) -> "Renderer[Any]":
 
 def preload() -> None:
     """Load what every new video needs, while this process waits for something else."""
-    from models import clip, pictures  # noqa: F401
-    from models.portrait import preflight  # noqa: F401
-    from models.quality import gate  # noqa: F401
-    from models.speech import mouth  # noqa: F401
-
+    for module in NEEDED:
+        import_module(module)
     renderer(AUTO)
 
 

@@ -15,7 +15,7 @@ from models.errors import AvatarError
 from models.storage import LocalStore, digest, file_sha256
 from tasks.settings import settings
 
-SOURCES = ("*.py", "*.safetensors", "*.json")  # what decides how a video looks
+SOURCES = ("*.py", "*.safetensors")  # what decides how a video looks
 RESULT = "json"  # how Prefect keeps what tasks return: readable, and nothing runs on loading
 
 
