@@ -103,9 +103,9 @@ def plot(memory: Memory, minutes: float) -> None:
     figure, axes = pyplot.subplots(figsize=(10, 4), layout="constrained")
     axes.plot(memory.seconds, memory.megabytes)
     axes.axhline(GOAL_MB, linestyle="--", color="tab:red", label=f"goal, {GOAL_MB} MB")
-    for name, second in memory.stages[:-1]:
+    for height, (name, second) in enumerate(memory.stages[:-1]):
         axes.axvline(second, color="lightgrey")
-        axes.text(second, 20, name, rotation=90, fontsize=8, va="bottom")
+        axes.text(second, 30 + 60 * height, f" {name}", fontsize=8)
     axes.set(
         title=f"{minutes:g} minutes of sound to 512x512 video",
         xlabel="seconds",
