@@ -56,8 +56,8 @@ def _facts(result: VideoResult, seconds: float) -> Iterator[tuple[str, str]]:
     speed = f", rendering {result.frames / rendering:.0f} frames/s" if rendering else ""
     yield "took", f"{seconds:.1f} s{speed}"
     for check in result.quality.checks:
-        mark = "ok" if check.passed else "FAILED"
-        yield f"  {check.name}", f"{mark}  {check.value:.3g} ({check.bar}) {check.detail}"
+        value = f"{check.value:.3g}" if check.measured else "not measured"
+        yield f"  {check.name}", f"{value} ({check.bar}) {check.detail}".rstrip()
     for path in (result.captions_srt, result.captions_vtt, result.contact_sheet, result.manifest):
         if path:
             yield "beside it", _near(path)

@@ -230,6 +230,7 @@ class Check(Contract):
     value: float
     bar: str
     passed: bool
+    measured: bool = True  # False: this video cannot show it, `detail` says why
     detail: str = ""
 
 

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from models.contracts import VideoResult
+from models.contracts import Check, VideoResult
 
 
 def markdown(result: VideoResult) -> str:
@@ -28,7 +28,7 @@ def _lines(result: VideoResult) -> Iterator[str]:
     yield from _table(
         ("check", "value", "bar", "", ""),
         (
-            (check.name, f"{check.value:.3g}", check.bar, _mark(check.passed), check.detail)
+            (check.name, f"{check.value:.3g}", check.bar, _mark(check), check.detail)
             for check in result.quality.checks
         ),
     )
@@ -42,8 +42,10 @@ def data_uri(picture: Path) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(picture.read_bytes()).decode()
 
 
-def _mark(passed: bool) -> str:
-    return "passed" if passed else "**failed**"
+def _mark(check: Check) -> str:
+    if not check.measured:
+        return "not measured"
+    return "passed" if check.passed else "**failed**"
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:

@@ -12,6 +12,8 @@ from models.quality import sample
 from models.quality.measured import Container, Frames
 
 MIN_CORRELATION = 0.95
+MIN_SLOPE = 0.6  # of the commanded opening
+LEAST_SIGHT = 0.6  # r by landmarks, below which they say nothing of these lips
 MAX_CLOSED_OPENING, CLOSED_DOUBT_PX = 0.02, 5.0  # S; small frames leave the landmarks in doubt
 MIN_BLINK_DEPTH = 0.8  # of the eye's opening
 MIN_FACES = 0.98
@@ -57,17 +59,33 @@ def lip_correlation(frames: Frames, motion: MotionTrack) -> Check:
     Landmarks are blind to some painted mouths, tracked pixels to some smiles; a mouth that does
     not follow its command shows in both.
     """
-    command = sample.commanded_gap(motion)[frames.index]
     name, bar = "lip_correlation", MIN_CORRELATION
-    if np.isfinite(frames.opening).sum() < 5 or command.std() < LEAST_OPENING_RANGE:
+    if not _speaks(frames, motion):
         return _unmeasured(name, f">= {bar}", "too little speech to measure")
-    by_landmarks = _follows(command, frames.opening)
-    by_pixels = _follows(command, frames.travel)
-    detail = "; ".join(
-        f"{kind} r {r:.3f} slope {slope:.2f}"
-        for kind, (slope, r) in (("landmarks", by_landmarks), ("pixels", by_pixels))
-    )
-    return _at_least(name, max(by_landmarks[1], by_pixels[1]), bar, detail)
+    found = _followed(frames, motion)
+    detail = "; ".join(f"{kind} r {r:.3f} slope {slope:.2f}" for kind, (slope, r) in found.items())
+    return _at_least(name, max(r for _, r in found.values()), bar, detail)
+
+
+def lip_slope(frames: Frames, motion: MotionTrack) -> Check:
+    """How far the lips open for what is commanded, by the measurement that follows better."""
+    name, bar = "lip_slope", MIN_SLOPE
+    if not _speaks(frames, motion):
+        return _unmeasured(name, f">= {bar}", "too little speech to measure")
+    kind, (slope, _) = max(_followed(frames, motion).items(), key=lambda item: item[1][1])
+    return _at_least(name, slope, bar, f"by {kind}")
+
+
+def _speaks(frames: Frames, motion: MotionTrack) -> bool:
+    command = sample.commanded_gap(motion)[frames.index]
+    return bool(np.isfinite(frames.opening).sum() >= 5 and command.std() >= LEAST_OPENING_RANGE)
+
+
+def _followed(frames: Frames, motion: MotionTrack) -> dict[str, tuple[float, float]]:
+    """Slope and r by each measurement."""
+    command = sample.commanded_gap(motion)[frames.index]
+    measured = {"landmarks": frames.opening, "pixels": frames.travel}
+    return {kind: _follows(command, opening) for kind, opening in measured.items()}
 
 
 def _follows(command: F32, measured: F32) -> tuple[float, float]:
@@ -79,11 +97,16 @@ def _follows(command: F32, measured: F32) -> tuple[float, float]:
 
 
 def closures(frames: Frames, motion: MotionTrack) -> Check:
-    """The widest opening among the frames whose lips are commanded to touch."""
+    """The widest opening among the frames whose lips are commanded to touch.
+
+    Landmarks that see no opening see no unclosed lips either; pixels only tell frames apart.
+    """
     wanted = sample.closed(motion)[frames.index] & np.isfinite(frames.opening)
     name, bar = "closed_lips_opening", MAX_CLOSED_OPENING + CLOSED_DOUBT_PX / frames.short_side_px
     if not wanted.any():
         return _unmeasured(name, f"<= {bar:.3f}", "no closure is commanded")
+    if _speaks(frames, motion) and _followed(frames, motion)["landmarks"][1] < LEAST_SIGHT:
+        return _unmeasured(name, f"<= {bar:.3f}", "the landmark model is blind to these lips")
     return _at_most(name, float(frames.opening[wanted].max()), bar, f"{wanted.sum()} frames")
 
 
@@ -130,6 +153,7 @@ def judge(
     """All checks, in the order a person would ask."""
     of_frames: tuple[Callable[[Frames, MotionTrack], Check], ...] = (
         lip_correlation,
+        lip_slope,
         closures,
         blink_depth,
         frozen_frames,
@@ -154,7 +178,7 @@ def _at_least(name: str, value: float, bar: float, detail: str = "") -> Check:
 
 
 def _unmeasured(name: str, bar: str, why: str) -> Check:
-    return Check(name=name, value=0.0, bar=bar, passed=True, detail=why)
+    return Check(name=name, value=0.0, bar=bar, passed=True, measured=False, detail=why)
 
 
 def _none_of(name: str, bad: Bool, frames: Frames) -> Check:

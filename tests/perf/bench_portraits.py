@@ -75,7 +75,7 @@ def rendered(path: Path, finder: FaceAnalyser) -> list[object]:
         check.name: check
         for check in judge(frames, measure_container(video, spoken.recording), motion, fps)
     }
-    seen = np.isfinite(frames.width)
+    closed, seen = checks["closed_lips_opening"], np.isfinite(frames.width)
     wide = motion.mouth[index, MOUTH_CHANNELS.index("wide")]
     _, width = line_through(wide[seen], frames.width[seen])
     failed = [name for name, check in checks.items() if not check.passed]
@@ -83,7 +83,7 @@ def rendered(path: Path, finder: FaceAnalyser) -> list[object]:
         path.stem,
         round(checks["lip_correlation"].value, 3),
         checks["lip_correlation"].detail,
-        round(checks["closed_lips_opening"].value, 3),
+        round(closed.value, 3) if closed.measured else "blind",
         round(checks["blink_depth"].value, 3),
         checks["blink_depth"].detail,
         round(width, 2),

@@ -136,3 +136,22 @@ def test_one_measurement_of_the_lids_is_enough() -> None:
     blind = np.full(COUNT, 1.0, np.float32)
     assert failed(replace(frames(), eyes=blind), CONTAINER) == set()
     assert failed(replace(frames(), eye_left=blind), CONTAINER) == set()
+
+
+def test_lips_that_open_too_little_fail_although_they_follow() -> None:
+    little = frames()
+    little = replace(little, opening=0.4 * little.opening, travel=0.4 * little.travel)
+    assert failed(little, CONTAINER) == {"lip_slope"}
+
+
+def test_where_landmarks_see_no_opening_closures_are_not_measured() -> None:
+    blind = replace(frames(), opening=np.full(COUNT, 0.001, np.float32))
+    check = checks.closures(blind, motion())
+    assert not check.measured
+    assert "blind" in check.detail
+
+
+def test_late_landmarks_do_not_hide_behind_being_blind() -> None:
+    late = frames()
+    late = replace(late, opening=np.roll(late.opening, 6), travel=np.roll(late.travel, 6))
+    assert "lip_correlation" in failed(late, CONTAINER)
