@@ -4,8 +4,9 @@
 /scale     JSON: for KEDA's metrics-api scaler, with valueLocation "desired" and targetValue "1"
 /healthz   200 while looks succeed, else 503
 
-While Prefect cannot be asked, /scale answers 503 and KEDA keeps what it has: an old number would
-scale a pool that nobody has looked at.
+While Prefect cannot be asked, /scale answers 503, /metrics leaves the numbers out, and KEDA keeps
+what it has (its prometheus scaler with ignoreNullValues "false"): an old number would scale a pool
+that nobody has looked at.
 """
 
 import json
@@ -110,6 +111,8 @@ class Exporter:
 
     def failed(self, error: AvatarError) -> None:
         self._last = None
+        for gauge in self._gauges.values():
+            gauge.clear()
         self._up.labels(self._pool).set(0)
         self._failures.labels(self._pool, error.code).inc()
 
