@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from models.arrays import F32, F64, U8
+from models.arrays import F32, F64, U8, Bool
 from models.contracts import Look
 from models.mesh.background import lay_background
 from models.portrait.face import Face, Picture
@@ -15,6 +15,7 @@ UPRIGHT_ABOVE_DEG = 12.0  # a lesser tilt is the sitter's own and stays
 FACE_SHARE = 0.46  # height of the face mesh, as a share of the frame's short side
 FACE_SHARE_LIMIT = 0.68  # rather than a bigger face, the picture is extended beyond its edge
 FACE_CENTRE = 0.47  # of the frame's height
+BARELY_ALL = 0.985  # of a frame within the picture: the rest is mirrored, and nobody sees it
 EDGE_SHARE = 0.05  # of the frame's width, over which a picture's edge goes out of focus
 SHARPEN_ABOVE = 1.3  # enlargement from which a little sharpening hides the softness
 
@@ -61,9 +62,8 @@ def warp_to_frame(image: U8, transform: F64, size: tuple[int, int]) -> U8:
         warped = cv2.addWeighted(warped, 1.25, blurred, -0.25, 0)
     inside = cv2.warpAffine(np.full(image.shape[:2], 255, np.uint8), fine, target)
     pixels = np.asarray(warped, np.uint8)
-    if inside.min() == 255:
-        return pixels
-    return _soften_outside(pixels, np.asarray(inside == 255).astype(np.uint8))
+    within = np.asarray(inside == 255)
+    return pixels if within.mean() > BARELY_ALL else _soften_outside(pixels, within)
 
 
 def mask_to_frame(mask: U8, transform: F64, size: tuple[int, int]) -> U8:
@@ -130,10 +130,10 @@ def _move(landmarks: F32, transform: F64) -> F32:
     return np.column_stack([flat, landmarks[:, 2] * scale]).astype(np.float32)
 
 
-def _soften_outside(warped: U8, inside: U8) -> U8:
+def _soften_outside(warped: U8, inside: Bool) -> U8:
     """Beyond the picture's edge its mirror image, out of focus, without a line between them."""
     blurred = cv2.GaussianBlur(warped, (0, 0), warped.shape[1] / 40)
-    depth = cv2.distanceTransform(inside, cv2.DIST_L2, 3)
+    depth = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, 3)
     share = np.clip(depth / (EDGE_SHARE * warped.shape[1]), 0, 1)[..., None]
     share = share * share * (3 - 2 * share)
     return np.asarray((blurred + share * (warped.astype(np.float32) - blurred)).round(), np.uint8)
