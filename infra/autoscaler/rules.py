@@ -24,9 +24,9 @@ class Rule:
     at_most: int = 8  # workers, always
     idle_to_zero_s: float = 900.0
     up_cooldown_s: float = 30.0  # after any change
-    down_cooldown_s: float = 120.0  # after any change
+    down_cooldown_s: float = 300.0  # after any change
     clear_in_s: float = 60.0  # a step up is as large as it takes to clear the queue in this time
-    late_after_s: float | None = None  # a run that waits longer counts as a full queue
+    late_after_s: float | None = 15.0  # a run that waits longer counts as a full queue
     step_up: int = 8  # workers added at once, at most
     spare: float = 0.25  # part of the pool that must stay free after a step down
     slots: int = 1  # runs that one worker takes at once
