@@ -163,10 +163,9 @@ def rules() -> dict[str, tuple[Rule | None, int]]:
         "20 machines": (None, 20),
         "small, by one": (one_at_a_time(small), 1),
         "small, sized": (small, 1),
-        "small, default": (replace(SMALL, at_most=MOST), 1),
         "large, by one": (one_at_a_time(large), 1),
         "large, sized": (large, 1),
-        "large, default": (replace(LARGE, at_most=MOST), 1),
+        "default": (replace(LARGE, at_most=MOST), 1),
     }
 
 
@@ -239,20 +238,33 @@ def draw(steadily: dict[int, dict[str, list[Outcome]]], whole: dict[str, list[Ou
         axes.set(xlabel="users a minute", xticks=RATES, xticklabels=[str(r) for r in RATES])
         axes.grid(alpha=0.3)
     waits.legend(fontsize=8)
-    for name in ("small, by one", "small, default", "large, default"):
-        hours = [second / 3600 for second, _, _ in whole[name][0].trace]
-        queues.plot(hours, [waiting for _, waiting, _ in whole[name][0].trace], lw=0.8, label=name)
-        machines.plot(hours, [on for _, _, on in whole[name][0].trace], lw=0.8, label=name)
+    for name in ("small, by one", "large, sized", "default"):
+        hours, depths, sizes = _by_ten_minutes(whole[name][0].trace)
+        queues.plot(hours, depths, lw=1, label=name)
+        machines.plot(hours, sizes, lw=1, label=name)
     needed = [day(second) * RUN_S / 60 for second in range(0, 86_400, 60)]
     machines.plot([minute / 60 for minute in range(1440)], needed, "k", lw=1, label="kept busy")
     machines.set(ylabel="machines", title="A day from 1 to 100 users a minute, a rush at 18:00")
-    queues.set(ylabel="videos waiting", title="The queue over that day")
+    queues.set(ylabel="videos waiting", title="The longest queue in ten minutes of that day")
     for axes in (machines, queues):
         axes.set(xlabel="hour", xlim=(0, 24), xticks=range(0, 25, 3))
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8)
     PICTURE.parent.mkdir(exist_ok=True)
     figure.savefig(PICTURE, dpi=90)
+
+
+def _by_ten_minutes(
+    trace: list[tuple[float, int, int]],
+) -> tuple[list[float], list[int], list[float]]:
+    """Hour, longest queue and mean machines of each ten minutes."""
+    every = int(600 / LOOK_EVERY_S)
+    parts = [trace[first : first + every] for first in range(0, len(trace), every)]
+    return (
+        [part[0][0] / 3600 for part in parts],
+        [max(waiting for _, waiting, _ in part) for part in parts],
+        [fmean(machines for _, _, machines in part) for part in parts],
+    )
 
 
 if __name__ == "__main__":
