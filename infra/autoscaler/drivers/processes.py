@@ -27,8 +27,8 @@ class WorkerProcesses:
     """Starts `command` once per worker; SIGTERM drains one, SIGKILL ends what drains too long.
 
     A worker must finish its run and exit on SIGTERM. Each leads a process group of its own, so a
-    Ctrl-C meets us alone, and the kill takes the worker's children with it. Leaving the block
-    drains all of them.
+    Ctrl-C meets us alone, and the kill takes the worker's children with it. A run that outlives
+    its worker may end within the same bound. Leaving the block drains all of them.
     """
 
     def __init__(
@@ -68,8 +68,8 @@ class WorkerProcesses:
     def current(self) -> int:
         for process in [process for process in self._working if process.poll() is not None]:
             _log.warning("worker %d ended by itself with %s", process.pid, process.returncode)
-            _kill(process)
             self._working.remove(process)
+            self._finish(process)
         return len(self._working)
 
     def scale_to(self, workers: int) -> None:
@@ -108,21 +108,35 @@ class WorkerProcesses:
 
     def _drain(self, process: subprocess.Popen[bytes]) -> None:
         process.send_signal(signal.SIGTERM)
+        self._finish(process)
+
+    def _finish(self, process: subprocess.Popen[bytes]) -> None:
+        """Give it, or what it left behind, the time to end a run."""
         self._draining.append(_Draining(process, self._clock() + self._drain_s))
 
     def _end_overdue(self) -> None:
         for one in list(self._draining):
-            done = one.process.poll() is not None
-            if not done and self._clock() < one.until:
-                continue
-            if not done:
+            if _lives(one.process):
+                if self._clock() < one.until:
+                    continue
                 _log.warning("worker %d drained over %g s: killed", one.process.pid, self._drain_s)
-            _kill(one.process)
+                _kill(one.process)
             self._draining.remove(one)
 
 
+def _lives(process: subprocess.Popen[bytes]) -> bool:
+    """Whether the worker, or a run that outlived it, is still there."""
+    if process.poll() is None:
+        return True
+    try:
+        os.killpg(process.pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """End the worker and whatever it left in its group."""
-    with suppress(ProcessLookupError):  # nothing is left of it
+    """End the worker and whatever is left of its group."""
+    with suppress(ProcessLookupError):  # it ended just now
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()

@@ -111,6 +111,19 @@ def test_a_worker_that_died_is_no_longer_counted(tmp_path: Path, workers: Worker
     assert workers.current() == 2
 
 
+def test_a_run_that_outlives_its_worker_may_end(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", "import subprocess, sys; subprocess.Popen(sys.argv[1:])"]
+    run = [sys.executable, str(WORKER), str(tmp_path), "0"]
+    with WorkerProcesses([*command, *run]) as workers:
+        workers.scale_to(1)
+        until(lambda: workers.current() == 0 and bool(list(tmp_path.glob("*.on"))))
+        assert workers.draining == 1
+        (on,) = tmp_path.glob("*.on")
+        os.kill(int(on.stem), signal.SIGTERM)
+    assert on.with_suffix(".done").exists()
+    assert not alive(int(on.stem))
+
+
 def test_leaving_drains_all_and_leaves_none(tmp_path: Path) -> None:
     with WorkerProcesses([sys.executable, str(WORKER), str(tmp_path), "0.05"]) as workers:
         workers.scale_to(2)
