@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -41,7 +42,10 @@ class PrefectQueue:
 
     def check(self) -> None:
         """Raise InvalidRequest where the pool does not exist: its counts would be 0 for ever."""
-        if self._send("GET", f"/work_pools/{self._pool}").status_code == httpx.codes.NOT_FOUND:
+        if (
+            self._send("GET", f"/work_pools/{quote(self._pool, safe='')}").status_code
+            == httpx.codes.NOT_FOUND
+        ):
             raise InvalidRequest(
                 f"Prefect has no work pool {self._pool!r}: create it with "
                 f"`prefect work-pool create {self._pool} --type …` or name another"
@@ -109,7 +113,7 @@ class PrefectQueue:
         url = self._client.base_url
         try:
             answer = self._client.request(method, path, json=body)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise ServiceUnavailable(
                 f"Prefect's API at {url} does not answer ({error or type(error).__name__}): "
                 "start the server or correct PREFECT_API_URL"
