@@ -1,0 +1,55 @@
+"""What the worker and its children say to each other: one JSON object a line, over pipes."""
+
+from enum import StrEnum
+from typing import Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
+
+
+class Message(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def line(self) -> bytes:
+        return self.model_dump_json().encode() + b"\n"
+
+
+class Run(Message):
+    kind: Literal["run"] = "run"
+    run: UUID
+    env: dict[str, str | None] = {}
+
+
+class Cancel(Message):
+    kind: Literal["cancel"] = "cancel"
+    run: UUID
+
+
+class Ready(Message):
+    """The child has preloaded and waits for a run."""
+
+    kind: Literal["ready"] = "ready"
+
+
+class Loaded(Message):
+    """The flow runs now; it wants to be stopped after so many seconds, if ever."""
+
+    kind: Literal["loaded"] = "loaded"
+    timeout_s: float | None
+
+
+class Ending(StrEnum):
+    HANDLED = "handled"  # the engine has told the server how
+    CANCELLED = "cancelled"
+    UNLOADABLE = "unloadable"
+
+
+class Ended(Message):
+    kind: Literal["ended"] = "ended"
+    how: Ending
+    reason: str = ""
+    memory_mb: int
+
+
+to_child: TypeAdapter[Run | Cancel] = TypeAdapter(Run | Cancel)
+to_worker: TypeAdapter[Ready | Loaded | Ended] = TypeAdapter(Ready | Loaded | Ended)

@@ -1,0 +1,49 @@
+"""/metrics in Prometheus' text format and /healthz, on a port of the worker's own."""
+
+import asyncio
+from collections.abc import Callable
+from http import HTTPStatus
+
+READ_S = 5.0
+
+
+async def serve(
+    host: str, port: int, metrics: Callable[[], dict[str, float]], healthy: Callable[[], bool]
+) -> asyncio.Server:
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            request = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), READ_S)
+            writer.write(_reply(request.split(b" ")[1].decode(), metrics, healthy))
+            await writer.drain()
+        except (TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError):
+            pass  # whoever asked is gone, or speaks no HTTP
+        finally:
+            writer.close()
+
+    return await asyncio.start_server(answer, host, port)
+
+
+def _reply(
+    path: str, metrics: Callable[[], dict[str, float]], healthy: Callable[[], bool]
+) -> bytes:
+    if path == "/metrics":
+        return _http(HTTPStatus.OK, text(metrics()))
+    if path == "/healthz":
+        good = healthy()
+        status = HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE
+        return _http(status, "ok\n" if good else "not polling\n")
+    return _http(HTTPStatus.NOT_FOUND, "there are /metrics and /healthz\n")
+
+
+def text(metrics: dict[str, float]) -> str:
+    """One gauge or counter a value; a counter is what ends in _total."""
+    lines = []
+    for name, value in metrics.items():
+        kind = "counter" if name.endswith("_total") else "gauge"
+        lines += [f"# TYPE avatar_worker_{name} {kind}", f"avatar_worker_{name} {value:g}"]
+    return "\n".join(lines) + "\n"
+
+
+def _http(status: HTTPStatus, body: str) -> bytes:
+    head = f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: text/plain; version=0.0.4\r\n"
+    return f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n{body}".encode()
