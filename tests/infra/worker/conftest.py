@@ -23,6 +23,7 @@ __all__ = ["prefect_server"]
 
 T = TypeVar("T")
 POOL = "warm"
+SET_FOLDER = "prefect.deployments.steps.set_working_directory"
 FLOW = """
 import ctypes, os, signal, time
 from pathlib import Path
@@ -110,7 +111,7 @@ def stage(prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> Ite
             "here",
             version="1",
             entrypoint="tiny.py:tiny",
-            path=str(folder),
+            pull_steps=[{SET_FOLDER: {"directory": str(folder)}}],
             work_pool_name=POOL,
             parameter_openapi_schema={"type": "object", "properties": {}},
         )
