@@ -27,7 +27,6 @@ class Canvas:
     pixels: U8  # (2H, 2W, 3 or 4): SUPERSAMPLING pixels a frame pixel
     landmarks: F32  # (478, 3) in frame pixels
     size: tuple[int, int]  # (W, H) of the frame
-    transform: F64  # (2, 3) picture pixels to frame pixels
 
     @property
     def rgb(self) -> U8:
@@ -46,7 +45,6 @@ def frame_portrait(
         pixels=lay_background(person, mask, look.background, backdrop),
         landmarks=_move(face.landmarks, transform),
         size=size,
-        transform=transform,
     )
 
 

@@ -27,7 +27,6 @@ class Eye:
     opening: Tensor  # (C,) lower minus upper lid edge in the photo
     brow: Tensor  # (C,) share of the brow's raise
     iris: tuple[float, float]  # its centre, local
-    iris_radius: float
     half_width: float
 
     def travel(self, blink: Tensor) -> Tensor:
@@ -47,26 +46,8 @@ class Eye:
 
 def measure_eyes(landmarks: F32, scale: float) -> tuple[Eye, Eye]:
     """Landmarks (478, 3) in frame pixels and S to (left, right) eye, as seen in the picture."""
-    left = _measure(
-        landmarks,
-        scale,
-        topology.LEFT_LID_UPPER,
-        topology.LEFT_LID_LOWER,
-        topology.LEFT_CREASE,
-        topology.LEFT_BROW,
-        topology.LEFT_BELOW,
-        topology.LEFT_IRIS,
-    )
-    right = _measure(
-        landmarks,
-        scale,
-        topology.RIGHT_LID_UPPER,
-        topology.RIGHT_LID_LOWER,
-        topology.RIGHT_CREASE,
-        topology.RIGHT_BROW,
-        topology.RIGHT_BELOW,
-        topology.RIGHT_IRIS,
-    )
+    rings = topology.LEFT_EYE, topology.RIGHT_EYE
+    left, right = (_measure(landmarks, scale, *eye) for eye in rings)
     return left, right
 
 
@@ -78,7 +59,7 @@ def _measure(
     crease: tuple[int, ...],
     brow: tuple[int, ...],
     below: tuple[int, ...],
-    iris: tuple[int, ...],
+    iris: int,
 ) -> Eye:
     flat = landmarks[:, :2].astype(np.float64)
     corner_left, corner_right = flat[upper[0]], flat[upper[-1]]
@@ -90,7 +71,6 @@ def _measure(
     local = frame.local(landmarks[:, :2])
     knots = _rest_knots(*(local[list(ring)] for ring in (upper, lower, crease, brow, below)))
     half_width = float(local[upper[-1], 0])
-    circle = local[list(iris)]
     return Eye(
         frame=frame,
         scale=scale,
@@ -99,8 +79,7 @@ def _measure(
         brow=_tensor(
             1 - smoothstep((np.abs(column_grid()) - 0.8 * half_width) / (0.9 * half_width))
         ),
-        iris=(float(circle[0, 0]), float(circle[0, 1])),
-        iris_radius=float(np.linalg.norm(circle[1:] - circle[0], axis=1).mean()),
+        iris=(float(local[iris, 0]), float(local[iris, 1])),
         half_width=half_width,
     )
 

@@ -28,7 +28,6 @@ LUMA = np.array([0.299, 0.587, 0.114])
 class Interior:
     teeth: Tensor  # (h, w, 4) uint8 plate of the upper teeth; the lower lip covers the lower
     lip: Tensor  # (3,) 0..255
-    own_teeth: bool
 
     def colours(
         self, mouth: Mouth, sampler: Sampler, layers: MouthLayers, control: Tensor
@@ -64,7 +63,6 @@ def build_interior(canvas: Canvas, mouth: Mouth) -> Interior:
     return Interior(
         teeth=torch.from_numpy(teeth.paint_teeth(light) if own is None else own),
         lip=torch.from_numpy(light.lip.astype(np.float32)),
-        own_teeth=own is not None,
     )
 
 

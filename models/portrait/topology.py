@@ -1,10 +1,9 @@
 """Landmark indices of the 478-point face mesh, corner to corner, left to right in the picture."""
 
-LEFT_EYE_OUTER, LEFT_EYE_INNER = 33, 133  # left in the picture
-RIGHT_EYE_INNER, RIGHT_EYE_OUTER = 362, 263
+LEFT_EYE_OUTER, RIGHT_EYE_OUTER = 33, 263  # left and right in the picture
 UPPER_LIP_CENTRE, LOWER_LIP_CENTRE = 13, 14
 MOUTH_LEFT, MOUTH_RIGHT = 61, 291
-NASION, NOSE_TIP, SUBNASALE, CHIN = 168, 1, 2, 152
+NASION, SUBNASALE, CHIN = 168, 2, 152
 
 LIP_UPPER_OUTER = (61, 185, 40, 39, 37, 0, 267, 269, 270, 409, 291)
 LIP_UPPER_INNER = (78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308)
@@ -17,18 +16,25 @@ FACE_OVAL = (
     152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
 )  # fmt: skip
 
-# For each eye: the lids' edges, the crease, the fold above it, the brow's lower edge, the iris.
 LEFT_LID_UPPER = (33, 246, 161, 160, 159, 158, 157, 173, 133)
 LEFT_LID_LOWER = (33, 7, 163, 144, 145, 153, 154, 155, 133)
-LEFT_CREASE = (247, 30, 29, 27, 28, 56, 190)
-LEFT_FOLD = (113, 225, 224, 223, 222, 221, 189)
-LEFT_BELOW = (31, 228, 229, 230, 231, 232, 233)
-LEFT_BROW = (46, 53, 52, 65, 55)
-LEFT_IRIS = (468, 469, 470, 471, 472)
 RIGHT_LID_UPPER = (362, 398, 384, 385, 386, 387, 388, 466, 263)
 RIGHT_LID_LOWER = (362, 382, 381, 380, 374, 373, 390, 249, 263)
-RIGHT_CREASE = (414, 286, 258, 257, 259, 260, 467)
-RIGHT_FOLD = (413, 441, 442, 443, 444, 445, 342)
-RIGHT_BELOW = (453, 452, 451, 450, 449, 448, 261)
-RIGHT_BROW = (285, 295, 282, 283, 276)
-RIGHT_IRIS = (473, 474, 475, 476, 477)
+
+# Of each eye: the lids' edges, the crease, the brow's lower edge, a line below, the iris's centre.
+LEFT_EYE = (
+    LEFT_LID_UPPER,
+    LEFT_LID_LOWER,
+    (247, 30, 29, 27, 28, 56, 190),
+    (46, 53, 52, 65, 55),
+    (31, 228, 229, 230, 231, 232, 233),
+    468,
+)
+RIGHT_EYE = (
+    RIGHT_LID_UPPER,
+    RIGHT_LID_LOWER,
+    (414, 286, 258, 257, 259, 260, 467),
+    (285, 295, 282, 283, 276),
+    (453, 452, 451, 450, 449, 448, 261),
+    473,
+)
