@@ -1,0 +1,1 @@
+"""The HTTP gateway: owners, requests and files; Prefect does the work."""
