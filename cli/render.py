@@ -93,7 +93,7 @@ def run_here(request: VideoRequest, force: bool = False) -> VideoResult:
 
     with (
         showing_progress() as listener,
-        local_prefect(settings().prefect_home, settings().store / "results"),
+        local_prefect(settings().prefect_home, settings().results),
     ):
         from prefect.settings import (
             PREFECT_FLOWS_HEARTBEAT_FREQUENCY,

@@ -6,12 +6,15 @@ was made from, so that the same input finds the same file.
 
 import errno
 import hashlib
+import os
 import re
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -23,14 +26,44 @@ CHUNK_BYTES = 1 << 20
 ABANDONED_S = 24 * 3600.0
 
 
+@dataclass(frozen=True)
+class Entry:
+    """One stored file."""
+
+    key: str
+    size: int  # bytes
+    modified: datetime  # UTC
+
+
 class Store(Protocol):
+    """Every call raises ServiceError or SetupError where a store of another machine fails."""
+
     def exists(self, key: str) -> bool: ...
 
     def path(self, key: str) -> Path:
-        """A local file to read. Raises MissingFile."""
+        """A local file to read, and only to read: it may be the kept one. Raises MissingFile."""
+        ...
 
     def put(self, source: Path, key: str) -> None:
         """Keep a copy of the file. Raises DiskFull and OutputNotWritable."""
+        ...
+
+    def delete(self, key: str) -> None:
+        """Forget the file; where there is none, nothing is done."""
+        ...
+
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        """Every file whose key begins so, by key: `uploads/` names all of a folder."""
+        ...
+
+    def work_folder(self) -> AbstractContextManager[Path]:
+        """A folder of this machine to make files in, gone after the block."""
+        ...
+
+
+def store_at(place: str) -> Store:
+    """The store in a folder."""
+    return LocalStore(Path(place))
 
 
 class LocalStore:
@@ -53,6 +86,15 @@ class LocalStore:
         with replacing(kept) as part, writing_to(kept):
             shutil.copyfile(source, part)
 
+    def delete(self, key: str) -> None:
+        kept = self._locate(key)
+        with writing_to(kept):
+            kept.unlink(missing_ok=True)
+
+    def entries(self, prefix: str = "") -> Iterator[Entry]:
+        """Not what is hidden: work folders and files that are being written."""
+        yield from _entries(self.root, "", prefix)
+
     @contextmanager
     def work_folder(self) -> Iterator[Path]:
         """A folder on the same disk, gone after the block; what a killed run left goes too."""
@@ -69,6 +111,30 @@ class LocalStore:
         if not KEY.fullmatch(key):
             raise ValueError(f"{key!r} is no storage key")
         return self.root / key
+
+
+def _entries(folder: Path, above: str, prefix: str) -> Iterator[Entry]:
+    """Only folders that can hold such keys are read; what goes away meanwhile is left out."""
+    for place in _listed(folder):
+        key = above + place.name
+        if not KEY.fullmatch(place.name):
+            continue
+        if place.is_dir():
+            if f"{key}/".startswith(prefix) or prefix.startswith(f"{key}/"):
+                yield from _entries(folder / place.name, f"{key}/", prefix)
+        elif key.startswith(prefix):
+            with suppress(FileNotFoundError):
+                found = place.stat()
+                yield Entry(key, found.st_size, datetime.fromtimestamp(found.st_mtime, UTC))
+
+
+def _listed(folder: Path) -> list[os.DirEntry[str]]:
+    """In the order of their keys: what is in `a/` comes after `a-b` and `a.b`."""
+    try:
+        with os.scandir(folder) as found:
+            return sorted(found, key=lambda one: f"{one.name}/" if one.is_dir() else one.name)
+    except FileNotFoundError:
+        return []
 
 
 def file_sha256(path: Path, max_bytes: int | None = None) -> str:

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 import models
 from models.errors import AvatarError
-from models.storage import LocalStore, digest, file_sha256
+from models.storage import Store, digest, file_sha256, store_at
 from tasks.settings import settings
 
 SOURCES = ("*.py", "*.safetensors")  # what decides how a video looks
@@ -25,8 +25,11 @@ def is_transient(task: Task[..., Any], run: TaskRun, state: State[Any]) -> bool:
     return isinstance(error, AvatarError) and error.retryable
 
 
-def store() -> LocalStore:
-    return LocalStore(settings().store)
+def store() -> Store:
+    return _store_at(settings().store)
+
+
+_store_at = cache(store_at)  # its connections and what it has seen are kept
 
 
 @cache

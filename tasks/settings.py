@@ -14,8 +14,9 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="AVATAR_", frozen=True, populate_by_name=True)
 
-    store: Path = Field(
-        default=DEFAULT_CACHE.parent / "store", description="Folder of inputs and results."
+    store: str = Field(
+        default=str(DEFAULT_CACHE.parent / "store"),
+        description="Inputs and results: a folder, or s3://BUCKET/PREFIX.",
     )
     models: Path = Field(default=DEFAULT_CACHE, description="Folder that `make setup` fills.")
     prefect_home: Path = Field(
@@ -25,6 +26,12 @@ class Settings(BaseSettings):
     threads: int = Field(default=1, ge=1, description="Torch's threads; more only spin on CPUs.")
     mistral_api_key: SecretStr | None = Field(default=None, validation_alias="MISTRAL_API_KEY")
     mistral_url: str | None = Field(default=None, description="Another server of Mistral's API.")
+
+    @property
+    def results(self) -> Path:
+        """Prefect's records of cached tasks, where Prefect isn't told of a block for them."""
+        away = "://" in self.store
+        return (self.prefect_home if away else Path(self.store)) / "results"
 
 
 def limit_threads() -> None:

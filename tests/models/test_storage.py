@@ -1,6 +1,7 @@
 import errno
 import os
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,45 @@ def test_a_file_comes_back_under_its_key(tmp_path: Path) -> None:
 def test_a_missing_file_is_said_by_its_key(tmp_path: Path) -> None:
     with pytest.raises(MissingFile, match=r"clips/1\.mp4"):
         LocalStore(tmp_path).path("clips/1.mp4")
+
+
+def test_what_is_kept_is_listed_by_key(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "store")
+    keys = ["uploads-2/b", "uploads.d", "uploads/a/deep.png", "uploads/b.png", "videos/1/video.mp4"]
+    for key in keys:
+        store.put(written(tmp_path / "a", key), key)
+    assert [entry.key for entry in store.entries()] == sorted(keys)
+    assert [entry.key for entry in store.entries("uploads/")] == keys[2:4]
+    assert [entry.key for entry in store.entries("uploads/a/d")] == [keys[2]]
+    assert list(store.entries("nothing/")) == []
+
+
+def test_an_entry_tells_size_and_age(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "store")
+    store.put(written(tmp_path / "a", "sound"), "a.wav")
+    os.utime(store.path("a.wav"), (86_400, 86_400))
+    (entry,) = store.entries()
+    assert (entry.size, entry.modified) == (5, datetime(1970, 1, 2, tzinfo=UTC))
+
+
+def test_what_is_being_made_is_not_listed(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    with store.work_folder() as folder:
+        written(folder / "half", "a frame")
+        written(tmp_path / ".avatar-1.part", "half")
+        assert list(store.entries()) == []
+
+
+def test_a_store_that_nobody_wrote_to_is_empty(tmp_path: Path) -> None:
+    assert list(LocalStore(tmp_path / "none").entries()) == []
+
+
+def test_what_is_deleted_is_gone_also_twice(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path / "store")
+    store.put(written(tmp_path / "a", "sound"), "a.wav")
+    store.delete("a.wav")
+    store.delete("a.wav")
+    assert not store.exists("a.wav")
 
 
 @pytest.mark.parametrize("key", ["../a", "/etc/passwd", "a/../../b", "", "a//b", "A", "a/.hidden"])

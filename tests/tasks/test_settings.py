@@ -9,8 +9,15 @@ from tasks.settings import Settings
 def test_the_environment_is_read_by_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AVATAR_STORE", "/somewhere")
     monkeypatch.setenv("MISTRAL_API_KEY", "secret")
-    assert Settings().store == Path("/somewhere")
+    assert Settings().store == "/somewhere"
     assert "secret" not in repr(Settings())
+
+
+def test_records_stay_here_where_the_store_is_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AVATAR_STORE", "/somewhere")
+    assert Settings().results == Path("/somewhere/results")
+    monkeypatch.setenv("AVATAR_STORE", "s3://bucket/prefix")
+    assert Settings().results == Settings().prefect_home / "results"
 
 
 def test_settings_do_not_change() -> None:
