@@ -183,6 +183,12 @@ class MissingDependency(SetupError):
     code = "dependency_missing"
 
 
+class StoreUnusable(SetupError):
+    """The bucket, or our right to it, is not there."""
+
+    code = "store_unusable"
+
+
 class PrefectFailed(SetupError):
     """The local orchestration API cannot be started."""
 

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from models.errors import MissingFile
+from models.errors import MissingDependency, MissingFile
 from models.media.files import replacing, writing_to
 
 KEY = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*")
@@ -62,8 +62,19 @@ class Store(Protocol):
 
 
 def store_at(place: str) -> Store:
-    """The store in a folder."""
-    return LocalStore(Path(place))
+    """A folder, or s3://BUCKET/PREFIX (see models.stores.s3).
+
+    Raises InvalidRequest, StoreUnusable, MissingDependency.
+    """
+    if "://" not in place:
+        return LocalStore(Path(place))
+    try:
+        from models.stores.s3 import S3Store
+    except ImportError as error:
+        raise MissingDependency(
+            f"the store {place} needs {error.name}: pip install 'avatar-orchestrator[infra]'"
+        ) from error
+    return S3Store.at(place)
 
 
 class LocalStore:
@@ -108,9 +119,14 @@ class LocalStore:
             yield Path(folder_name)
 
     def _locate(self, key: str) -> Path:
-        if not KEY.fullmatch(key):
-            raise ValueError(f"{key!r} is no storage key")
-        return self.root / key
+        return self.root / checked(key)
+
+
+def checked(key: str) -> str:
+    """The key itself. Raises ValueError where it is none: it may not lead out of the store."""
+    if not KEY.fullmatch(key):
+        raise ValueError(f"{key!r} is no storage key")
+    return key
 
 
 def _entries(folder: Path, above: str, prefix: str) -> Iterator[Entry]:
