@@ -8,7 +8,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 MODELS := .venv/.models
 
-.PHONY: setup demo test check bench bench-portraits lock clean
+.PHONY: setup demo up test check bench bench-portraits lock clean
 
 setup: $(READY) $(MODELS)
 
@@ -29,6 +29,10 @@ demo: setup
 	mkdir -p out
 	$(BIN)/python -c 'from skimage import data, io; io.imsave("out/astronaut.png", data.astronaut())'
 	$(BIN)/avatar render out/astronaut.png --script @$(SCRIPT) --output out/demo.mp4
+
+# Server, workers and deployments on this machine until Ctrl-C; then `avatar` commands find them.
+up: setup
+	exec $(BIN)/avatar up
 
 test: setup
 	$(BIN)/pytest --numprocesses 2
@@ -53,7 +57,7 @@ lock:
 	$(BIN)/pip install --quiet pip-tools
 	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
 		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
-		--extra render --extra demo --extra dev --output-file requirements/lock.txt \
+		--extra render --extra api --extra infra --extra demo --extra dev --output-file requirements/lock.txt \
 		pyproject.toml requirements/torch-needs.in requirements/build.in
 
 clean:

@@ -11,6 +11,7 @@ from typer.exceptions import TyperException
 
 from cli.check import check
 from cli.render import render
+from cli.up import up
 from cli.voices import voices
 from models.errors import AvatarError, BelowTheBar, InputError, ServiceError, SetupError
 
@@ -32,6 +33,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(render)
+app.command()(up)
 app.command()(check)
 app.command()(voices)
 

@@ -8,7 +8,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def loaded(entrypoint: str) -> Flow[..., Any]:
-    return load_flow_from_entrypoint(f"{ROOT / entrypoint}", use_placeholder_flow=False)
+    return load_flow_from_entrypoint(entrypoint, use_placeholder_flow=False)
 
 
 def test_every_entrypoint_that_is_deployed_loads() -> None:
@@ -18,7 +18,7 @@ def test_every_entrypoint_that_is_deployed_loads() -> None:
 
 
 def test_the_form_offers_the_ways_of_speaking_as_tabs() -> None:
-    flow = loaded("flows/avatar_video.py:avatar_video")
+    flow = loaded("flows.avatar_video.avatar_video")
     speech = flow.parameters.definitions["VideoRequest"]["properties"]["speech"]
     assert len(speech["anyOf"]) == 3
     assert "discriminator" not in speech
