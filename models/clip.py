@@ -1,25 +1,28 @@
-"""One portrait, one mouth and one look become one video file, frame batch by frame batch."""
+"""One portrait, one mouth and one look become one video file, segment by segment."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
-from models.arrays import U8
 from models.contracts import BackgroundKind, Captions, Look
 from models.media.burn import CaptionBurner, columns_for
-from models.media.captions import make_cues
+from models.media.captions import Cue, make_cues
 from models.media.encode import VideoWriter, frame_count
+from models.media.join import join
+from models.media.sound import SoundWriter
 from models.media.waveform import SpokenAudio
 from models.motion.compose import motion_track
 from models.motion.tracks import MotionTrack, MouthTrack
 from models.portrait.face import Face, Picture
 from models.portrait.matting import foreground
 from models.portrait.person import person_mask
-from models.renderer import Renderer, Span
+from models.renderer import P, Renderer, Span
+from models.segments import pauses, spans
 
 
 @dataclass(frozen=True)
@@ -38,20 +41,18 @@ class Scene:
         return frame_count(self.spoken.recording.duration_s, self.look.fps.rational)
 
     @property
-    def alpha(self) -> bool:
-        return self.look.background.kind is BackgroundKind.TRANSPARENT
-
-    def captioned(self, batches: Iterator[U8]) -> Iterator[U8]:
-        """The frames with captions burned in, where they are wanted and the words are known."""
+    def cues(self) -> tuple[Cue, ...]:
+        """Captions to burn in: none unless they are wanted and the words are known."""
         if self.look.captions is not Captions.BURNED or not self.spoken.words:
-            yield from batches
-            return
-        size, fps = self.look.size, self.look.fps.rational
-        cues = make_cues(self.spoken.words, self.spoken.recording.duration_s, columns_for(size))
-        burner, done = CaptionBurner(cues, size, fps), 0
-        for batch in batches:
-            yield burner.burn(batch, done)
-            done += len(batch)
+            return ()
+        recording, columns = self.spoken.recording, columns_for(self.look.size)
+        return tuple(make_cues(self.spoken.words, recording.duration_s, columns))
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """What is rendered and encoded apart."""
+        found = pauses(self.spoken.phonemes, self.mouth.energy_db)
+        return spans(self.frames, self.look.fps.rational, found)
 
     def motion(self) -> MotionTrack:
         return motion_track(self.mouth, self.look.fps.rational, self.frames, self.look)
@@ -71,10 +72,37 @@ def with_person_mask(picture: Picture, look: Look, models: Path) -> Picture:
     return replace(picture, rgb=rgb, alpha=np.rint(own * person).astype(np.uint8))
 
 
+def write_segment(
+    renderer: Renderer[P],
+    prepared: P,
+    motion: MotionTrack,
+    span: Span,
+    look: Look,
+    out: Path,
+    cues: Sequence[Cue] = (),
+    told: Callable[[int], None] = lambda frames: None,
+) -> None:
+    """Render the span's pictures into `out`; `told` hears how many more are done.
+
+    The file depends on these frames alone, wherever and with whatever else they are rendered.
+    Raises OutputError and EncodeFailed; then there is no file.
+    """
+    burner = CaptionBurner(cues, look.size, look.fps.rational) if cues else None
+    frames, at = span.stop - span.first, span.first
+    with VideoWriter(
+        out, look.size, look.fps.rational, frames=frames, alpha=look.transparent
+    ) as writer:
+        for batch in renderer.render(prepared, motion, span):
+            writer.write(burner.burn(batch, at) if burner else batch)
+            at += len(batch)
+            told(len(batch))
+
+
 @dataclass(frozen=True)
 class Times:
     prepare_s: float
     render_s: float  # rendering and encoding, which overlap
+    join_s: float
 
 
 def write_clip(
@@ -84,22 +112,24 @@ def write_clip(
     out: Path,
     told: Callable[[int], None] = lambda frames: None,
 ) -> Times:
-    """Render every frame of `motion` into `out`; `told` hears how many more are done.
+    """Render every frame of `motion` into `out`, as `tasks.render` does, in this process.
 
     Raises OutputError and EncodeFailed; then there is no file.
     """
-    started = time.perf_counter()
-    prepared = renderer.prepare(scene.picture, scene.face, scene.look, scene.backdrop)
+    look, started = scene.look, time.perf_counter()
+    prepared = renderer.prepare(scene.picture, scene.face, look, scene.backdrop)
     ready = time.perf_counter()
-    with VideoWriter(
-        out,
-        scene.look.size,
-        scene.look.fps.rational,
-        scene.spoken.recording,
-        frames=len(motion),
-        alpha=scene.alpha,
-    ) as writer:
-        for batch in scene.captioned(renderer.render(prepared, motion, Span(0, len(motion)))):
-            writer.write(batch)
-            told(len(batch))
-    return Times(ready - started, time.perf_counter() - ready)
+    with TemporaryDirectory(dir=out.parent) as name:
+        folder, segments = Path(name), []
+        sound = folder / f"sound{out.suffix}"
+        with SoundWriter(scene.spoken.recording, sound, alpha=look.transparent) as voice:
+            for span in scene.spans:
+                segments.append(folder / f"{span.first}{out.suffix}")
+                write_segment(
+                    renderer, prepared, motion, span, look, segments[-1], scene.cues, told
+                )
+            rendered = time.perf_counter()
+            voice.wait()
+        fps, alpha = look.fps.rational, look.transparent
+        join(segments, sound, out, fps, frames=len(motion), alpha=alpha)
+    return Times(ready - started, rendered - ready, time.perf_counter() - rendered)

@@ -159,6 +159,10 @@ class Look(Contract):
         }
         return sizes[self.aspect]
 
+    @property
+    def transparent(self) -> bool:
+        return self.background.kind is BackgroundKind.TRANSPARENT
+
 
 class Delivery(Contract):
     """Where the video goes."""

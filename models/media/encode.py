@@ -1,4 +1,4 @@
-"""A finished video file, written while it is rendered.
+"""The pictures of a video, or of a part of it, encoded while they are rendered.
 
 `VideoWriter` runs the encoder in a thread of its own behind a short queue, so that rendering and
 encoding overlap, and sees to it that the file appears whole or not at all.
@@ -19,11 +19,8 @@ from av import VideoFrame
 from models.arrays import U8
 from models.errors import EncodeFailed
 from models.media.colour import video_frame
-from models.media.encoder import MP4, WEBM, Encoder, Tags
+from models.media.encoder import PictureEncoder, format_for
 from models.media.files import check_output, output_error, replacing
-from models.media.waveform import Recording
-
-__all__ = ["Tags", "VideoWriter", "check_output", "frame_count"]
 
 QUEUED_FRAMES = 16
 
@@ -34,7 +31,7 @@ def frame_count(duration_s: float | Fraction, fps: Fraction) -> int:
 
 
 class VideoWriter:
-    """Writes exactly `frames` pictures and the recording to `path`, MP4 or, with alpha, WebM.
+    """Writes exactly `frames` pictures, and no sound, to `path`: MP4 or, with alpha, WebM.
 
     Use it as a context manager: the file is there after the block, or nothing is.
     Raises OutputNotWritable, DiskFull, and EncodeFailed (also for a wrong number of frames).
@@ -45,16 +42,14 @@ class VideoWriter:
         path: Path,
         size: tuple[int, int],
         fps: Fraction,
-        audio: Recording,
         *,
         frames: int,
         alpha: bool = False,
-        tags: Tags | None = None,
     ) -> None:
         if size[0] % 2 or size[1] % 2:
             raise EncodeFailed(f"frame size {size[0]}x{size[1]} must be even for 4:2:0 video")
-        self._path, self._size, self._fps, self._audio = path, size, fps, audio
-        self._frames, self._alpha, self._tags = frames, alpha, tags
+        self._path, self._size, self._fps = path, size, fps
+        self._frames, self._alpha = frames, alpha
         self._written = 0
         self._queue: queue.Queue[VideoFrame | None] = queue.Queue(QUEUED_FRAMES)
         self._whole = False
@@ -65,7 +60,7 @@ class VideoWriter:
         check_output(self._path, alpha=self._alpha)
         with ExitStack() as stack:
             part = stack.enter_context(replacing(self._path))
-            with self._translating():
+            with encoding(self._path):
                 self._encoder = self._open(part)
             self._thread.start()
             stack.push(self._close)
@@ -110,7 +105,7 @@ class VideoWriter:
     def _encode(self) -> None:
         frames = iter(self._queue.get, None)
         try:
-            with self._translating():
+            with encoding(self._path):
                 for frame in frames:
                     self._encoder.add(frame)
                 self._encoder.close(whole=self._whole)
@@ -123,15 +118,16 @@ class VideoWriter:
         if self._failure is not None:
             raise self._failure
 
-    @contextmanager
-    def _translating(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise output_error(error, self._path) from error
-        except av.FFmpegError as error:
-            raise EncodeFailed(f"the encoder gave up on {self._path.name}: {error}") from error
+    def _open(self, part: Path) -> PictureEncoder:
+        return PictureEncoder(part, self._size, self._fps, format=format_for(alpha=self._alpha))
 
-    def _open(self, part: Path) -> Encoder:
-        format = WEBM if self._alpha else MP4
-        return Encoder(part, self._size, self._fps, self._audio, format=format, tags=self._tags)
+
+@contextmanager
+def encoding(path: Path) -> Iterator[None]:
+    """Turn what encoders and containers raise into an error that names `path`."""
+    try:
+        yield
+    except OSError as error:
+        raise output_error(error, path) from error
+    except av.FFmpegError as error:
+        raise EncodeFailed(f"the encoder gave up on {path.name}: {error}") from error

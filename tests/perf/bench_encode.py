@@ -1,8 +1,8 @@
 """How fast frames become a file: `python -m tests.perf.bench_encode`.
 
-The floor is x264 alone, given I420 frames. `VideoWriter` adds the conversion from RGB, the sound,
-the container and the hand-over between threads. Runs alternate and the best of each counts, so
-that a busy machine wrongs none of them.
+The floor is x264 alone, given I420 frames. `VideoWriter` adds the conversion from RGB and the
+hand-over between threads, a film the sound beside it and the join. Runs alternate and the best of
+each counts, so that a busy machine wrongs none of them.
 """
 
 import tempfile
@@ -20,7 +20,9 @@ from skimage import data
 from models.arrays import U8
 from models.media.colour import video_frame
 from models.media.encode import VideoWriter
-from models.media.encoder import MP4, Encoder, add_video
+from models.media.encoder import MP4, add_video
+from models.media.join import join
+from models.media.sound import SoundWriter
 from models.media.wav import write_recording
 from models.media.waveform import Recording
 from tests.perf.table import report
@@ -43,8 +45,9 @@ def main() -> None:
         recording = voice(Path(folder) / "voice.wav")
         ways: dict[str, Way] = {
             "x264 alone, I420 given": lambda out: encode_alone(planes, out),
-            "Encoder, I420 given, with sound": lambda out: encode(planes, recording, out),
-            "VideoWriter, RGB given, with sound": lambda out: write(pictures, recording, out),
+            "VideoWriter, RGB given": lambda out: write(pictures, out),
+            "the same with sound, joined": lambda out: write_film(pictures, recording, out),
+            "sound alone": lambda out: write_sound(recording, out),
         }
         best = fastest(ways, Path(folder) / "video.mp4")
     floor, _ = best["x264 alone, I420 given"]
@@ -76,17 +79,23 @@ def encode_alone(frames: list[VideoFrame], out: Path) -> None:
         container.mux(stream.encode(None))
 
 
-def encode(frames: list[VideoFrame], recording: Recording, out: Path) -> None:
-    encoder = Encoder(out, (SIDE, SIDE), FPS, recording)
-    for frame in frames:
-        encoder.add(frame)
-    encoder.close()
-
-
-def write(pictures: U8, recording: Recording, out: Path) -> None:
-    with VideoWriter(out, (SIDE, SIDE), FPS, recording, frames=FRAMES) as writer:
+def write(pictures: U8, out: Path) -> None:
+    with VideoWriter(out, (SIDE, SIDE), FPS, frames=FRAMES) as writer:
         for first in range(0, FRAMES, BATCH):
             writer.write(pictures[first : first + BATCH])
+
+
+def write_sound(recording: Recording, out: Path) -> None:
+    with SoundWriter(recording, out) as voice:
+        voice.wait()
+
+
+def write_film(pictures: U8, recording: Recording, out: Path) -> None:
+    part, sound = out.with_name("part.mp4"), out.with_name("sound.mp4")
+    with SoundWriter(recording, sound) as voice:
+        write(pictures, part)
+        voice.wait()
+    join([part], sound, out, FPS, frames=FRAMES)
 
 
 def moving_portrait() -> U8:

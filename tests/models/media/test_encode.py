@@ -15,11 +15,13 @@ from skimage import data
 from models.arrays import U8
 from models.contracts import FrameRate
 from models.errors import DiskFull, EncodeFailed, OutputNotWritable
-from models.media.encode import Tags, VideoWriter, frame_count
+from models.media.encode import VideoWriter, frame_count
+from models.media.join import Tags
 from models.media.probe import frame_statistics, probe, sample_frames
 from models.media.wav import write_recording
 from models.media.waveform import Recording
 from tests.models.media.boxes import boxes, edits, timescale, tracks
+from tests.models.media.films import film
 from tests.models.media.limits import files_of_at_most
 from tests.models.media.sounds import speech
 
@@ -42,9 +44,7 @@ def encode(
 ) -> Path:
     out = folder / ("out.webm" if alpha else "out.mp4")
     frames = frame_count(recording.duration_s, fps)
-    with VideoWriter(out, (SIDE, SIDE), fps, recording, frames=frames, alpha=alpha) as writer:
-        writer.write(greys(frames, 4 if alpha else 3))
-    return out
+    return film(out, greys(frames, 4 if alpha else 3), fps, recording)
 
 
 def hidden(folder: Path) -> list[str]:
@@ -84,9 +84,7 @@ def test_a_flash_and_a_click_come_together(tmp_path: Path, fps: Fraction, rate_h
     recording = write_recording(tmp_path / "click.wav", rate_hz, [sound])
     pictures = np.full((frames, SIDE, SIDE, 3), 20, np.uint8)
     pictures[flash] = 240
-    out = tmp_path / "out.mp4"
-    with VideoWriter(out, (SIDE, SIDE), fps, recording, frames=frames) as writer:
-        writer.write(pictures)
+    out = film(tmp_path / "out.mp4", pictures, fps, recording, cuts=(flash // 2,))
     seen = int(np.argmax(frame_statistics(out).mean))
     heard = probe(out).sound
     assert heard is not None
@@ -145,9 +143,8 @@ def test_colours_survive(tmp_path: Path) -> None:
         np.uint8,
     )
     picture = np.repeat(np.repeat(swatches[None], 64, 0), 32, 1)  # (64, 320, 3)
-    recording = spoken(tmp_path, 0.4)
     out = tmp_path / "out.mp4"
-    with VideoWriter(out, (320, 64), Fraction(25), recording, frames=10) as writer:
+    with VideoWriter(out, (320, 64), Fraction(25), frames=10) as writer:
         writer.write(np.repeat(picture[None], 10, 0))
     ((_, decoded),) = sample_frames(out, [9])
     middles = decoded[32, 16::32].astype(int)
@@ -157,7 +154,7 @@ def test_colours_survive(tmp_path: Path) -> None:
 def test_a_photograph_survives(tmp_path: Path) -> None:
     photo = np.asarray(data.astronaut())  # type: ignore[no-untyped-call]
     out = tmp_path / "out.mp4"
-    with VideoWriter(out, (512, 512), Fraction(25), spoken(tmp_path, 0.4), frames=10) as writer:
+    with VideoWriter(out, (512, 512), Fraction(25), frames=10) as writer:
         writer.write(np.repeat(photo[None], 10, 0))
     ((_, decoded),) = sample_frames(out, [5])
     error = (decoded.astype(float) - photo) ** 2
@@ -172,12 +169,11 @@ def test_the_stream_says_how_its_colours_are_meant(tmp_path: Path) -> None:
 
 
 def test_transparency_survives(tmp_path: Path) -> None:
-    recording = spoken(tmp_path, 0.4)
     frames = greys(10, 4)
     frames[:, :, : SIDE // 2, 3] = 0
     frames[:, :, SIDE // 2 :, 3] = 255
     out = tmp_path / "out.webm"
-    with VideoWriter(out, (SIDE, SIDE), Fraction(25), recording, frames=10, alpha=True) as writer:
+    with VideoWriter(out, (SIDE, SIDE), Fraction(25), frames=10, alpha=True) as writer:
         writer.write(frames)
     decoder = av.CodecContext.create("libvpx-vp9", "r")  # FFmpeg's own ignores alpha
     with av.open(str(out)) as container:
@@ -200,8 +196,7 @@ def test_a_transparent_video_is_in_step_too(tmp_path: Path) -> None:
 def test_tags_are_written(tmp_path: Path) -> None:
     recording, out = spoken(tmp_path, 0.4), tmp_path / "out.mp4"
     tags = Tags("A title", "A comment", datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC))
-    with VideoWriter(out, (64, 64), Fraction(25), recording, frames=10, tags=tags) as writer:
-        writer.write(greys(10))
+    film(out, greys(10), Fraction(25), recording, tags=tags)
     with av.open(str(out)) as container:
         assert container.metadata["title"] == "A title"
         assert container.metadata["comment"] == "A comment"
@@ -209,20 +204,18 @@ def test_tags_are_written(tmp_path: Path) -> None:
 
 
 def test_equal_input_gives_equal_bytes_whatever_the_batches(tmp_path: Path) -> None:
-    recording, frames = spoken(tmp_path), greys(50)
+    frames = greys(50)
     for name, batch in (("one", 50), ("two", 7)):
-        with VideoWriter(
-            tmp_path / f"{name}.mp4", (SIDE, SIDE), Fraction(25), recording, frames=50
-        ) as writer:
+        with VideoWriter(tmp_path / f"{name}.mp4", (SIDE, SIDE), Fraction(25), frames=50) as writer:
             for first in range(0, 50, batch):
                 writer.write(frames[first : first + batch])
     assert (tmp_path / "one.mp4").read_bytes() == (tmp_path / "two.mp4").read_bytes()
 
 
 def test_a_batch_may_be_reused_at_once(tmp_path: Path) -> None:
-    recording, out = spoken(tmp_path), tmp_path / "out.mp4"
+    out = tmp_path / "out.mp4"
     batch = np.zeros((1, SIDE, SIDE, 3), np.uint8)
-    with VideoWriter(out, (SIDE, SIDE), Fraction(25), recording, frames=50) as writer:
+    with VideoWriter(out, (SIDE, SIDE), Fraction(25), frames=50) as writer:
         for level in range(50):
             batch[:] = 60 + 3 * level
             writer.write(batch)
@@ -230,9 +223,9 @@ def test_a_batch_may_be_reused_at_once(tmp_path: Path) -> None:
 
 
 def test_frames_do_not_pile_up_before_a_slow_encoder(tmp_path: Path) -> None:
-    recording, out = spoken(tmp_path, 10.0), tmp_path / "out.mp4"
+    out = tmp_path / "out.mp4"
     noise = np.random.default_rng(0).integers(0, 255, (50, 384, 384, 3), np.uint8)
-    with VideoWriter(out, (384, 384), Fraction(25), recording, frames=250) as writer:
+    with VideoWriter(out, (384, 384), Fraction(25), frames=250) as writer:
         writer.write(noise)
         before = psutil.Process().memory_info().rss
         for _ in range(4):
@@ -242,8 +235,8 @@ def test_frames_do_not_pile_up_before_a_slow_encoder(tmp_path: Path) -> None:
 
 
 def test_until_it_is_whole_there_is_no_video(tmp_path: Path) -> None:
-    recording, out = spoken(tmp_path), tmp_path / "out.mp4"
-    with VideoWriter(out, (SIDE, SIDE), Fraction(25), recording, frames=50) as writer:
+    out = tmp_path / "out.mp4"
+    with VideoWriter(out, (SIDE, SIDE), Fraction(25), frames=50) as writer:
         writer.write(greys(50))
         assert not out.exists()
     assert out.exists()
@@ -252,20 +245,20 @@ def test_until_it_is_whole_there_is_no_video(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("written", [0, 1, 49])
 def test_too_few_frames_leave_nothing(tmp_path: Path, written: int) -> None:
-    recording, out = spoken(tmp_path), tmp_path / "sub" / "out.mp4"
+    out = tmp_path / "sub" / "out.mp4"
     with (
         pytest.raises(EncodeFailed, match=f"{written} of 50 frames"),
-        VideoWriter(out, (SIDE, SIDE), Fraction(25), recording, frames=50) as writer,
+        VideoWriter(out, (SIDE, SIDE), Fraction(25), frames=50) as writer,
     ):
         writer.write(greys(50)[:written])
     assert list(out.parent.iterdir()) == []
 
 
 def test_too_many_frames_are_refused(tmp_path: Path) -> None:
-    recording, out = spoken(tmp_path), tmp_path / "out.mp4"
+    out = tmp_path / "out.mp4"
     with (
         pytest.raises(EncodeFailed, match="more than the 50 frames"),
-        VideoWriter(out, (SIDE, SIDE), Fraction(25), recording, frames=50) as writer,
+        VideoWriter(out, (SIDE, SIDE), Fraction(25), frames=50) as writer,
     ):
         writer.write(greys(51))
     assert not out.exists()
@@ -273,10 +266,10 @@ def test_too_many_frames_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("shape", [(1, SIDE, SIDE, 4), (1, SIDE, 32, 3), (SIDE, SIDE, 3)])
 def test_frames_of_another_shape_are_refused(tmp_path: Path, shape: tuple[int, ...]) -> None:
-    recording, out = spoken(tmp_path), tmp_path / "out.mp4"
+    out = tmp_path / "out.mp4"
     with (
         pytest.raises(EncodeFailed, match="do not fit"),
-        VideoWriter(out, (SIDE, SIDE), Fraction(25), recording, frames=50) as writer,
+        VideoWriter(out, (SIDE, SIDE), Fraction(25), frames=50) as writer,
     ):
         writer.write(np.zeros(shape, np.uint8))
     assert not out.exists()
@@ -284,14 +277,14 @@ def test_frames_of_another_shape_are_refused(tmp_path: Path, shape: tuple[int, .
 
 def test_odd_sizes_are_refused(tmp_path: Path) -> None:
     with pytest.raises(EncodeFailed, match="63x64"):
-        VideoWriter(tmp_path / "a.mp4", (63, 64), Fraction(25), spoken(tmp_path), frames=50)
+        VideoWriter(tmp_path / "a.mp4", (63, 64), Fraction(25), frames=50)
 
 
 def test_a_failing_renderer_leaves_nothing_and_no_thread(tmp_path: Path) -> None:
-    recording, out = spoken(tmp_path), tmp_path / "out.mp4"
+    out = tmp_path / "out.mp4"
 
     def render() -> None:
-        with VideoWriter(out, (SIDE, SIDE), Fraction(25), recording, frames=50) as writer:
+        with VideoWriter(out, (SIDE, SIDE), Fraction(25), frames=50) as writer:
             writer.write(greys(30))
             raise OSError("the renderer's own trouble")
 
@@ -303,35 +296,35 @@ def test_a_failing_renderer_leaves_nothing_and_no_thread(tmp_path: Path) -> None
 
 
 def test_an_older_video_survives_a_failure(tmp_path: Path) -> None:
-    recording, out = spoken(tmp_path), tmp_path / "out.mp4"
+    out = tmp_path / "out.mp4"
     out.write_bytes(b"older")
     with (
         pytest.raises(EncodeFailed),
-        VideoWriter(out, (SIDE, SIDE), Fraction(25), recording, frames=50),
+        VideoWriter(out, (SIDE, SIDE), Fraction(25), frames=50),
     ):
         pass
     assert out.read_bytes() == b"older"
 
 
 def test_no_room_is_said_and_nothing_left(tmp_path: Path) -> None:
-    recording, out = spoken(tmp_path), tmp_path / "sub" / "out.mp4"
+    out = tmp_path / "sub" / "out.mp4"
     noise = np.random.default_rng(0).integers(0, 255, (50, SIDE, SIDE, 3), np.uint8)
     with (
         files_of_at_most(40_000),
         pytest.raises(DiskFull, match=r"no room left for out\.mp4"),
-        VideoWriter(out, (SIDE, SIDE), Fraction(25), recording, frames=50) as writer,
+        VideoWriter(out, (SIDE, SIDE), Fraction(25), frames=50) as writer,
     ):
         writer.write(noise)
     assert list(out.parent.iterdir()) == []
 
 
 def test_a_full_disk_stops_a_long_rendering_early(tmp_path: Path) -> None:
-    recording, out = spoken(tmp_path, 60.0), tmp_path / "out.mp4"
+    out = tmp_path / "out.mp4"
     noise = np.random.default_rng(0).integers(0, 255, (10, SIDE, SIDE, 3), np.uint8)
     rendered: list[int] = []
 
     def render() -> None:
-        with VideoWriter(out, (SIDE, SIDE), Fraction(25), recording, frames=1_500) as writer:
+        with VideoWriter(out, (SIDE, SIDE), Fraction(25), frames=1_500) as writer:
             for first in range(0, 1_500, 10):
                 writer.write(noise)
                 rendered.append(first)
@@ -342,9 +335,9 @@ def test_a_full_disk_stops_a_long_rendering_early(tmp_path: Path) -> None:
 
 
 def test_an_impossible_place_is_refused_before_any_frame(tmp_path: Path) -> None:
-    recording = spoken(tmp_path)
+    occupied = spoken(tmp_path).path
     with (
         pytest.raises(OutputNotWritable, match="not a folder"),
-        VideoWriter(recording.path / "out.mp4", (SIDE, SIDE), Fraction(25), recording, frames=50),
+        VideoWriter(occupied / "out.mp4", (SIDE, SIDE), Fraction(25), frames=50),
     ):
         pytest.fail("the block must not start")

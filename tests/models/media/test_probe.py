@@ -7,9 +7,9 @@ import pytest
 
 from models.arrays import U8
 from models.errors import EncodeFailed
-from models.media.encode import VideoWriter
 from models.media.probe import frame_statistics, probe, sample_frames
 from models.media.wav import write_recording
+from tests.models.media.films import film
 from tests.models.media.sounds import speech, write_video
 
 FPS = Fraction(30_000, 1001)
@@ -34,9 +34,7 @@ def numbered(count: int) -> U8:
 def encode(path: Path, frames: U8) -> Path:
     seconds = float(len(frames) / FPS)
     recording = write_recording(path.with_suffix(".wav"), 16_000, [speech(seconds)])
-    with VideoWriter(path, (96, 64), FPS, recording, frames=len(frames)) as writer:
-        writer.write(frames)
-    return path
+    return film(path, frames, FPS, recording)
 
 
 def test_facts_are_those_of_the_file(video: Path) -> None:
