@@ -54,10 +54,11 @@ bench-portraits: setup
 	$(BIN)/python -m tests.perf.bench_portraits $(PORTRAITS)
 
 lock:
-	$(BIN)/pip install --quiet pip-tools
-	$(BIN)/pip-compile --quiet --generate-hashes --allow-unsafe --strip-extras --no-header \
-		--no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
-		--extra render --extra api --extra infra --extra demo --extra dev --output-file requirements/lock.txt \
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 --no-header \
+		--no-emit-index-url --no-emit-find-links --no-emit-package torch \
+		--extra render --extra api --extra infra --extra demo --extra dev \
+		--output-file requirements/lock.txt \
 		pyproject.toml requirements/torch-needs.in requirements/build.in
 
 clean:
