@@ -3,6 +3,7 @@
 from prefect import flow
 
 from models.contracts import TopicSpeech, VideoRequest, VideoResult
+from tasks.failures import tell_failure
 from tasks.pictures import draw_pictures
 from tasks.preflight import check_portrait, check_request
 from tasks.publish import publish
@@ -12,14 +13,14 @@ from tasks.script import write_script
 from tasks.speech import follow_mouth, make_speech
 
 
-@flow(name="avatar-video", persist_result=False)
+@flow(name="avatar-video", persist_result=False, on_failure=[tell_failure])
 def avatar_video(request: VideoRequest) -> VideoResult:
     """One request in, one finished video out."""
-    check_request(request)
-    portrait = check_portrait(request.portrait)
-    words = request.speech
+    given = check_request(request)
+    portrait = check_portrait(given.portrait)
+    words = given.speech
     speech = make_speech(write_script(words) if isinstance(words, TopicSpeech) else words)
-    mouth = follow_mouth(speech, request.look.expressiveness)
-    clip = render_clip(portrait, speech, mouth, request.look, request.renderer)
+    mouth = follow_mouth(speech, given.look.expressiveness)
+    clip = render_clip(portrait, speech, mouth, given.look, given.renderer)
     quality = check_quality(clip, speech)
     return publish(request, portrait, speech, mouth, clip, draw_pictures(clip), quality)

@@ -26,15 +26,12 @@ from models.segments import pauses, spans
 
 
 @dataclass(frozen=True)
-class Scene:
-    """What a clip is made of."""
+class Plan:
+    """What is decided before a picture is rendered."""
 
-    picture: Picture
-    face: Face
     spoken: SpokenAudio
     mouth: MouthTrack
     look: Look
-    backdrop: Picture | None = None  # behind the person, for background kind picture
 
     @property
     def frames(self) -> int:
@@ -46,7 +43,7 @@ class Scene:
         if self.look.captions is not Captions.BURNED or not self.spoken.words:
             return ()
         recording, columns = self.spoken.recording, columns_for(self.look.size)
-        return tuple(make_cues(self.spoken.words, recording.duration_s, columns))
+        return make_cues(self.spoken.words, recording.duration_s, columns)
 
     @property
     def spans(self) -> tuple[Span, ...]:
@@ -56,6 +53,15 @@ class Scene:
 
     def motion(self) -> MotionTrack:
         return motion_track(self.mouth, self.look.fps.rational, self.frames, self.look)
+
+
+@dataclass(frozen=True)
+class Scene(Plan):
+    """What a clip is made of."""
+
+    picture: Picture
+    face: Face
+    backdrop: Picture | None = None  # behind the person, for background kind picture
 
 
 def with_person_mask(picture: Picture, look: Look, models: Path) -> Picture:
@@ -116,7 +122,7 @@ def write_clip(
 
     Raises OutputError and EncodeFailed; then there is no file.
     """
-    look, started = scene.look, time.perf_counter()
+    look, cues, started = scene.look, scene.cues, time.perf_counter()
     prepared = renderer.prepare(scene.picture, scene.face, look, scene.backdrop)
     ready = time.perf_counter()
     with TemporaryDirectory(dir=out.parent) as name:
@@ -125,9 +131,7 @@ def write_clip(
         with SoundWriter(scene.spoken.recording, sound, alpha=look.transparent) as voice:
             for span in scene.spans:
                 segments.append(folder / f"{span.first}{out.suffix}")
-                write_segment(
-                    renderer, prepared, motion, span, look, segments[-1], scene.cues, told
-                )
+                write_segment(renderer, prepared, motion, span, look, segments[-1], cues, told)
             rendered = time.perf_counter()
             voice.wait()
         fps, alpha = look.fps.rational, look.transparent

@@ -1,5 +1,7 @@
 """What crosses a process border: requests, reports and results, frozen and closed.
 
+An input is the path of a file on the machine that runs the flow, or `store:KEY`.
+
 Speech is a plain union, not a discriminated one, because Prefect's form turns a plain union
 into tabs and a discriminated one into a raw JSON editor.
 """
@@ -36,6 +38,9 @@ Text = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_no_null_bytes)
 ]
 HexColour = Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{6}$")]
+KeyPrefix = Annotated[
+    str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*$")
+]
 
 
 class Contract(BaseModel):
@@ -170,7 +175,16 @@ class Delivery(Contract):
     output: Text | None = Field(
         default=None, description="File to write (.mp4, or .webm if transparent). Empty: the store."
     )
+    key_prefix: KeyPrefix | None = Field(
+        default=None, description="Instead of a file: keep all of it in the store, under this."
+    )
     contact_sheet: bool = Field(default=True, description="Also a PNG of sample frames.")
+
+    @model_validator(mode="after")
+    def _goes_to_one_place(self) -> Self:
+        if self.output is not None and self.key_prefix is not None:
+            raise ValueError("output and key_prefix are both there: give one of them")
+        return self
 
 
 class VideoRequest(Contract):
@@ -222,6 +236,43 @@ class RecordingReport(Contract):
     loudness_lufs: float | None
     peak_dbfs: float
     warnings: tuple[str, ...] = ()
+
+
+class PreflightRequest(Contract):
+    """A picture, a recording or both, looked at before anything is made of them."""
+
+    portrait: PortraitSource | None = None
+    recording: Text | None = Field(default=None, description="Path of a recording.")
+    key_prefix: KeyPrefix | None = Field(
+        default=None, description="Keep the report in the store, as report.json under this."
+    )
+
+    @model_validator(mode="after")
+    def _asks_for_something(self) -> Self:
+        if self.portrait is None and self.recording is None:
+            raise ValueError("give a portrait, a recording or both")
+        return self
+
+
+class Failure(Contract):
+    """Why something did not work out."""
+
+    code: str
+    message: str
+    retryable: bool = False
+
+
+class PreflightReport(Contract):
+    """What was found, also of what is refused, and the reason for a refusal."""
+
+    portrait: PortraitReport | None = None
+    portrait_refused: Failure | None = None
+    recording: RecordingReport | None = None
+    recording_refused: Failure | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.portrait_refused is None and self.recording_refused is None
 
 
 # ----------------------------------------------------------------------------------------- results

@@ -8,12 +8,23 @@ from pathlib import Path
 
 from models.errors import InvalidRequest, OutputNotWritable
 from models.media.files import replacing, writing_to
+from models.storage import Store
 
 # The stem of what lies beside is the video's, so that players find the captions; other suffixes
 # are double, so that no portrait or recording of the same name is ever replaced.
 SRT, VTT = ".srt", ".vtt"
 MAX_NAME_BYTES = 255  # of every file system in use
 THUMBNAIL, SHEET, MANIFEST = ".thumbnail.jpg", ".sheet.png", ".manifest.json"
+# Under a key prefix each file has a name of its own.
+NAMES = {
+    ".mp4": "video.mp4",
+    ".webm": "video.webm",
+    SRT: "captions.srt",
+    VTT: "captions.vtt",
+    THUMBNAIL: "thumbnail.jpg",
+    SHEET: "sheet.png",
+    MANIFEST: "manifest.json",
+}
 
 
 def deliver(files: Mapping[str, Path], video: Path) -> dict[str, Path]:
@@ -28,6 +39,20 @@ def deliver(files: Mapping[str, Path], video: Path) -> dict[str, Path]:
             with writing_to(places[suffix]):
                 shutil.copyfile(source, part)
     return places
+
+
+def keep_under(prefix: str, files: Mapping[str, Path], store: Store) -> dict[str, str]:
+    """Put each file into the store under the prefix; the keys, by the suffix it goes under.
+
+    Raises what `Store.put` raises; then nothing is there.
+    """
+    keys = {suffix: f"{prefix}/{NAMES[suffix]}" for suffix in files}
+    with ExitStack() as undo:
+        for suffix, source in files.items():
+            undo.callback(store.delete, keys[suffix])
+            store.put(source, keys[suffix])
+        undo.pop_all()
+    return keys
 
 
 def place_of(output: str) -> Path:

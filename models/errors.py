@@ -41,7 +41,9 @@ AvatarError
 ├── RenderError                    we failed
 │   ├── SpeechFailed               speech_failed         (a retry can help)
 │   ├── EncodeFailed               encode_failed         (a retry can help)
+│   ├── SegmentFailed              segment_failed
 │   └── MissingFile                file_missing
+├── RowsFailed                     rows_failed
 └── BelowTheBar                    quality_below_bar
 """
 
@@ -231,10 +233,22 @@ class EncodeFailed(RenderError):
     retryable = True
 
 
+class SegmentFailed(RenderError):
+    """A part of a video, rendered elsewhere, did not arrive."""
+
+    code = "segment_failed"
+
+
 class MissingFile(RenderError):
     """A stored file that a stage counted on is gone."""
 
     code = "file_missing"
+
+
+class RowsFailed(AvatarError):
+    """Some rows of a batch made no video; the others did."""
+
+    code = "rows_failed"
 
 
 class BelowTheBar(AvatarError):

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from models.contracts import Contract, FrameRate, PortraitReport
+from models.contracts import Contract, FrameRate, Look, PortraitReport
 from models.media.waveform import Phoneme, Recording, SpokenAudio, Word
 
 
@@ -37,6 +37,47 @@ class FollowedMouth(Contract):
     seconds: float
 
 
+class BurnedCue(Contract):
+    """A caption that is part of the picture; times are the video's."""
+
+    start_s: float
+    end_s: float
+    lines: tuple[str, ...]
+
+
+class Segment(Contract):
+    """Frames first..stop-1 of a video and all that they are made of, for any machine."""
+
+    key: str  # storage key of its file, a digest of what follows
+    portrait: str  # storage key
+    face_index: int
+    motion: str  # storage key of the whole video's motion, NPZ
+    first: int
+    stop: int
+    look: Look  # of it, only what shows; a picture behind is `store:KEY`
+    cues: tuple[BurnedCue, ...] = ()
+    renderer: str
+
+    @property
+    def facts(self) -> str:
+        """Storage key of the RenderedSegment; where it is, so is the file."""
+        return self.key.rsplit(".", 1)[0] + ".json"
+
+    @property
+    def frames(self) -> int:
+        return self.stop - self.first
+
+
+class RenderedSegment(Contract):
+    video: str  # storage key
+    sha256: str
+    frames: int
+    renderer: str
+    renderer_version: str
+    prepare_s: float
+    render_s: float
+
+
 class RenderedClip(Contract):
     video: str  # storage key
     motion: str  # storage key of the commanded motion, NPZ
@@ -49,8 +90,10 @@ class RenderedClip(Contract):
     renderer: str
     renderer_version: str
     warnings: tuple[str, ...] = ()
-    prepare_s: float
+    segments: int = 1
+    prepare_s: float  # of all segments together, as is render_s
     render_s: float
+    join_s: float = 0.0
 
 
 class DrawnPictures(Contract):

@@ -7,13 +7,13 @@ from pathlib import Path
 from models.contracts import Check, VideoResult
 
 
-def markdown(result: VideoResult) -> str:
+def markdown(result: VideoResult, thumbnail: Path) -> str:
     """Picture, where the files are, timings, quality, warnings."""
-    return "\n".join(_lines(result)) + "\n"
+    return "\n".join(_lines(result, thumbnail)) + "\n"
 
 
-def _lines(result: VideoResult) -> Iterator[str]:
-    yield f"![a frame of the video]({data_uri(Path(result.thumbnail))})\n"
+def _lines(result: VideoResult, thumbnail: Path) -> Iterator[str]:
+    yield f"![a frame of the video]({data_uri(thumbnail)})\n"
     yield f"`{result.video}`\n"
     yield (
         f"{result.duration_s:.1f} s, {result.frames} frames, {result.width} x {result.height} "

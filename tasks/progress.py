@@ -40,8 +40,18 @@ class Progress:
         self._told_at = time.monotonic()
         self._artifact = cast(UUID, create_progress_artifact(progress=0.0, description=stage))
 
+    @property
+    def done(self) -> int:
+        return self._done
+
     def advance(self, steps: int) -> None:
-        self._done += steps
+        self.reach(self._done + steps)
+
+    def reach(self, done: int) -> None:
+        """So many steps are done in all; never fewer than before."""
+        if done <= self._done:
+            return
+        self._done = done
         if listener := _listener.get():
             listener(self._stage, self._done, self._total)
         now = time.monotonic()

@@ -5,18 +5,20 @@ from pathlib import Path
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
-from models.contracts import Captions, QualityReport, VideoRequest, VideoResult
-from models.delivery import MANIFEST, SHEET, SRT, THUMBNAIL, VTT, deliver, place_of
+from models.contracts import Captions, Delivery, QualityReport, VideoRequest, VideoResult
+from models.delivery import MANIFEST, SHEET, SRT, THUMBNAIL, VTT, deliver, keep_under, place_of
 from models.manifest import Manifest, face_models, versions
 from models.media.captions import make_cues, srt, vtt, write_text
 from models.stages import CheckedPortrait, DrawnPictures, FollowedMouth, MadeSpeech, RenderedClip
 from models.storage import file_sha256
 from models.summary import markdown
 from tasks import loaded
-from tasks.policies import code_version, store
+from tasks.failures import ERROR
+from tasks.policies import code_version, keep, store
 from tasks.progress import begin
 
 ARTIFACT = "avatar-video"
+RESULT = "result.json"
 
 
 @task(name="publish", timeout_seconds=600, persist_result=False)
@@ -37,11 +39,22 @@ def publish(
         manifest = _manifest(request, portrait, speech, mouth, clip, quality, files)
         files[MANIFEST] = folder / "manifest.json"
         files[MANIFEST].write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        output = request.delivery.output
-        places = deliver(files, place_of(output) if output else video)
-    result = _result(manifest, clip, {suffix: str(path) for suffix, path in places.items()})
-    create_markdown_artifact(key=ARTIFACT, markdown=markdown(result), description="One video")
+        result = _result(manifest, clip, _delivered(request.delivery, clip, files))
+        page = markdown(result, files[THUMBNAIL])
+    if request.delivery.key_prefix is not None:
+        store().delete(f"{request.delivery.key_prefix}/{ERROR}")  # of an earlier attempt
+        keep(result, f"{request.delivery.key_prefix}/{RESULT}")
+    create_markdown_artifact(key=ARTIFACT, markdown=page, description="One video")
     return result
+
+
+def _delivered(delivery: Delivery, clip: RenderedClip, files: dict[str, Path]) -> dict[str, str]:
+    """Where each file is now, by suffix: beside the output, under the prefix or in the store."""
+    if delivery.output is not None:
+        places = deliver(files, place_of(delivery.output))
+        return {suffix: str(path) for suffix, path in places.items()}
+    prefix = delivery.key_prefix or clip.video.rsplit(".", 1)[0]
+    return keep_under(prefix, files, store())
 
 
 def _beside(
@@ -88,6 +101,7 @@ def _manifest(
             "mouth": mouth.seconds,
             "prepare": clip.prepare_s,
             "render": clip.render_s,
+            "join": clip.join_s,
         },
     )
 

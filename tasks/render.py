@@ -1,22 +1,29 @@
-"""Render and encode: one task, because frames never cross a task's border."""
+"""From portrait and mouth to one video: its segments rendered here or in a pool, then joined."""
 
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from prefect import task
 
-from models.contracts import BackgroundKind, Captions, Look
+from models.contracts import Captions, Look
 from models.motion.files import load_track, save_track
 from models.motion.tracks import MouthTrack
-from models.stages import CheckedPortrait, FollowedMouth, MadeSpeech, RenderedClip
+from models.stages import (
+    CheckedPortrait,
+    FollowedMouth,
+    MadeSpeech,
+    RenderedClip,
+    RenderedSegment,
+    Segment,
+)
 from models.storage import file_sha256
 from tasks import loaded
+from tasks.inputs import input_file
 from tasks.policies import RESULT, cached, is_transient, key_of, store
+from tasks.pool import render_in_pool
 from tasks.progress import Progress, begin
+from tasks.segments import make_segment, segments_of, stored_segment
 from tasks.settings import settings
-
-if TYPE_CHECKING:
-    from models.clip import Scene
 
 
 def clip_files(
@@ -29,16 +36,16 @@ def clip_files(
     """The video and the motion that it was commanded."""
     made_of = (portrait.image, portrait.face_index, speech.recording, mouth.track, renderer)
     name = key_of("clips", *made_of, *_seen_of(look))
-    suffix = "webm" if look.background.kind is BackgroundKind.TRANSPARENT else "mp4"
-    return f"{name}.{suffix}", f"{name}.motion.npz"
+    return f"{name}.{'webm' if look.transparent else 'mp4'}", f"{name}.motion.npz"
 
 
 def _seen_of(look: Look) -> tuple[object, ...]:
     """What of the look shows in the frames: a picture by its content, captions only if burned."""
     captions = look.captions if look.captions is Captions.BURNED else Captions.NONE
     picture = look.background.picture
-    content = file_sha256(Path(picture)) if picture else ""
-    return look.model_copy(update={"captions": captions}), content
+    content = file_sha256(input_file(picture)) if picture else ""
+    background = look.background.model_copy(update={"picture": ""})
+    return look.model_copy(update={"captions": captions, "background": background}), content
 
 
 @task(
@@ -59,19 +66,25 @@ def render_clip(
     renderer: str,
 ) -> RenderedClip:
     """One video file from everything before. Raises RenderError, OutputError."""
-    from models.clip import write_clip
+    from models.clip import Plan
+    from models.media.join import join
+    from models.media.sound import SoundWriter
 
     begin("Preparing the portrait")
-    scene = load_scene(portrait, speech, mouth, look)
-    motion = scene.motion()
     video, commanded = clip_files(portrait, speech, mouth, look, renderer)
-    engine = loaded.renderer(renderer)
+    plan = Plan(loaded.spoken(speech), load_track(MouthTrack, store().path(mouth.track)), look)
+    motion = plan.motion()
+    segments = segments_of(plan, motion, portrait, commanded, renderer)
     with store().work_folder() as folder:
-        out = folder / Path(video).name
-        progress = Progress("Rendering", len(motion))
-        times = write_clip(engine, scene, motion, out, progress.advance)
         save_track(motion, folder / "motion.npz")
         store().put(folder / "motion.npz", commanded)
+        out, sound = folder / Path(video).name, folder / f"sound{Path(video).suffix}"
+        with SoundWriter(plan.spoken.recording, sound, alpha=look.transparent) as voice:
+            made = _made(segments)
+            joining = time.perf_counter()
+            voice.wait()
+        files = [store().path(segment.video) for segment in made]
+        join(files, sound, out, look.fps.rational, frames=len(motion), alpha=look.transparent)
         store().put(out, video)
         return RenderedClip(
             video=video,
@@ -82,26 +95,36 @@ def render_clip(
             fps=look.fps,
             frames=len(motion),
             duration_s=float(len(motion) / look.fps.rational),
-            renderer=engine.card.name,
-            renderer_version=engine.card.version,
-            prepare_s=times.prepare_s,
-            render_s=times.render_s,
+            renderer=made[0].renderer,
+            renderer_version=made[0].renderer_version,
+            segments=len(made),
+            prepare_s=sum(segment.prepare_s for segment in made),
+            render_s=sum(segment.render_s for segment in made),
+            join_s=time.perf_counter() - joining,
         )
 
 
-def load_scene(
-    portrait: CheckedPortrait, speech: MadeSpeech, mouth: FollowedMouth, look: Look
-) -> "Scene":
-    from models.clip import Scene, with_person_mask
-    from models.portrait.image import load_picture
+@task(
+    name="render-span",
+    retries=1,
+    retry_delay_seconds=1,
+    retry_condition_fn=is_transient,
+    timeout_seconds=1800,
+    persist_result=False,
+)
+def render_span(segment: Segment) -> RenderedSegment:
+    """One segment into the store, if it is not there. Raises RenderError, SetupError."""
+    progress = Progress("Rendering", segment.frames)
+    return make_segment(segment, progress.advance)
 
-    picture = load_picture(store().path(portrait.image))
-    behind = look.background.picture
-    return Scene(
-        picture=with_person_mask(picture, look, settings().models),
-        face=loaded.face_analyser().faces(picture)[portrait.face_index],
-        spoken=loaded.spoken(speech),
-        mouth=load_track(MouthTrack, store().path(mouth.track)),
-        look=look,
-        backdrop=load_picture(Path(behind)) if behind else None,
-    )
+
+def _made(segments: list[Segment]) -> list[RenderedSegment]:
+    """All of them, in order, whoever renders them."""
+    progress = Progress("Rendering", sum(segment.frames for segment in segments))
+    deployment = settings().segment_deployment
+    if not deployment:
+        return [make_segment(segment, progress.advance) for segment in segments]
+    missing = [segment for segment in segments if stored_segment(segment) is None]
+    progress.advance(sum(segment.frames for segment in segments if segment not in missing))
+    render_in_pool(deployment, missing, progress)
+    return [make_segment(segment, lambda frames: None) for segment in segments]

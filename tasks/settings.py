@@ -23,6 +23,10 @@ class Settings(BaseSettings):
         default=DEFAULT_CACHE.parent / "prefect", description="For runs without a Prefect server."
     )
     device: str = Field(default="cpu", description="Torch device to render on: cpu or cuda.")
+    segment_deployment: str = Field(
+        default="",
+        description="FLOW/NAME, such as render-segment/gpu, that renders segments; empty: here.",
+    )
     threads: int = Field(default=1, ge=1, description="Torch's threads; more only spin on CPUs.")
     mistral_api_key: SecretStr | None = Field(default=None, validation_alias="MISTRAL_API_KEY")
     mistral_url: str | None = Field(default=None, description="Another server of Mistral's API.")

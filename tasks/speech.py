@@ -11,6 +11,7 @@ from models.motion.files import save_track
 from models.stages import FollowedMouth, MadeSpeech, spoken_to_json
 from models.storage import file_sha256
 from tasks import loaded
+from tasks.inputs import input_file
 from tasks.policies import RESULT, cached, is_transient, key_of, store
 from tasks.progress import begin
 from tasks.settings import limit_threads
@@ -30,7 +31,7 @@ def speech_files(speech: RecordedSpeech | ScriptSpeech) -> tuple[str, str]:
 def _told_apart_by(speech: RecordedSpeech | ScriptSpeech) -> tuple[object, ...]:
     if isinstance(speech, ScriptSpeech):
         return (speech,)
-    content = file_sha256(Path(speech.audio), MAX_AUDIO_BYTES)
+    content = file_sha256(input_file(speech.audio), MAX_AUDIO_BYTES)
     return content, speech.model_copy(update={"audio": ""})
 
 
@@ -106,7 +107,7 @@ def _recorded(speech: RecordedSpeech, out: Path) -> tuple["SpokenAudio", tuple[s
     from models.speech.posteriors import with_times
 
     recording, report = load_recording(
-        Path(speech.audio), out, normalise_loudness=speech.normalise_loudness
+        input_file(speech.audio), out, normalise_loudness=speech.normalise_loudness
     )
     known = SpokenAudio(recording, text=speech.transcript, language=speech.language)
     spoken = with_times(known, loaded.synthesiser())

@@ -3,7 +3,8 @@
 Lengths are in units of S, the distance between the outer eye corners (landmarks 33 and 263).
 """
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, fields
 
 from models.arrays import F32
 
@@ -31,3 +32,10 @@ class MotionTrack:
 
     def __len__(self) -> int:
         return len(self.mouth)
+
+    def digest(self, first: int, stop: int) -> str:
+        """Of the rows first..stop-1: equal ones command equal frames."""
+        found = hashlib.sha256()
+        for field in fields(self):
+            found.update(getattr(self, field.name)[first:stop].tobytes())
+        return found.hexdigest()

@@ -26,7 +26,8 @@ def test_the_page_shows_picture_place_timings_quality_and_warnings(tmp_path: Pat
             ),
             warnings=("low resolution",),
             timings_s={"render": 1.5},
-        )
+        ),
+        thumbnail,
     )
     assert "data:image/jpeg;base64,/9j/" in page
     assert "`/videos/talk.mp4`" in page

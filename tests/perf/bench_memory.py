@@ -91,7 +91,7 @@ def make_video(memory: Memory, minutes: float, folder: Path) -> None:
     mouth = follow(SpokenAudio(recording))
     memory.stage("portrait")
     picture = load_picture(scenes.astronaut())
-    scene = Scene(picture, finder.faces(picture)[0], SpokenAudio(recording), mouth, Look())
+    scene = Scene(SpokenAudio(recording), mouth, Look(), picture, finder.faces(picture)[0])
     memory.stage("render + encode")
     motion, video = scene.motion(), folder / "video.mp4"
     write_clip(load_renderer("mesh", "cpu"), scene, motion, video)

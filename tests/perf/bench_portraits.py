@@ -62,7 +62,7 @@ def rendered(path: Path, finder: FaceAnalyser) -> list[object]:
     picture = load_picture(path)
     chosen = preflight(picture, finder).chosen
     spoken = scenes.speech()
-    scene = Scene(picture, finder.faces(picture)[chosen], spoken, follow(spoken), Look())
+    scene = Scene(spoken, follow(spoken), Look(), picture, finder.faces(picture)[chosen])
     motion, fps = scene.motion(), scene.look.fps.rational
     video = OUT / f"{path.stem}.mp4"
     times = write_clip(load_renderer("mesh", "cpu"), scene, motion, video)

@@ -75,7 +75,7 @@ def run(finder: FaceAnalyser, sound: Path, portrait: Path, folder: Path) -> dict
     picture = watch.time("read portrait", lambda: load_picture(portrait))
     watch.time("preflight", lambda: preflight(picture, finder))
     face = watch.time("find face", lambda: finder.faces(picture)[0])
-    scene = Scene(picture, face, spoken, mouth, Look())
+    scene = Scene(spoken, mouth, Look(), picture, face)
     motion = watch.time("motion", scene.motion)
     video = folder / "video.mp4"
     times = write_clip(renderer, scene, motion, video)

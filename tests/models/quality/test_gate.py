@@ -43,7 +43,7 @@ def stage(
     folder = tmp_path_factory.mktemp("gate")
     spoken = EspeakSynthesiser().speak(TEXT, "en-us", 1.0, 1.0, folder / "speech.wav")
     look = Look(resolution=512, fps=FrameRate.PAL)
-    return Stage(Scene(*astronaut, spoken, follow(spoken), look), FaceAnalyser(face_models), folder)
+    return Stage(Scene(spoken, follow(spoken), look, *astronaut), FaceAnalyser(face_models), folder)
 
 
 def never_closed(motion: MotionTrack) -> MotionTrack:

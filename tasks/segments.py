@@ -1,0 +1,139 @@
+"""Segments of a video: what each is made of, and one made here, from the store into the store."""
+
+import time
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from models.contracts import Captions, Look
+from models.errors import SetupError
+from models.motion.files import load_track
+from models.motion.tracks import MotionTrack
+from models.renderers import check_renderer
+from models.stages import BurnedCue, CheckedPortrait, RenderedSegment, Segment
+from models.storage import file_sha256
+from tasks import loaded
+from tasks.inputs import input_file
+from tasks.policies import keep, key_of, store
+from tasks.settings import settings
+
+if TYPE_CHECKING:
+    from models.clip import Plan
+    from models.renderer import Span
+
+
+def segments_of(
+    plan: "Plan", motion: MotionTrack, portrait: CheckedPortrait, commanded: str, renderer: str
+) -> list[Segment]:
+    """`commanded` is the motion's storage key."""
+    cues = [BurnedCue(**vars(cue)) for cue in plan.cues]
+    look = _shown(plan.look, burned=bool(cues))
+    unnamed = [
+        Segment(
+            key="",
+            portrait=portrait.image,
+            face_index=portrait.face_index,
+            motion=commanded,
+            first=span.first,
+            stop=span.stop,
+            look=look,
+            cues=_within(cues, span, plan),
+            renderer=check_renderer(renderer),
+        )
+        for span in plan.spans
+    ]
+    return [each.model_copy(update={"key": _key(each, motion)}) for each in unnamed]
+
+
+def make_segment(segment: Segment, told: Callable[[int], None]) -> RenderedSegment:
+    """Render it, unless the store has it. Raises RenderError, OutputError, SetupError."""
+    if (stored := stored_segment(segment)) is not None:
+        told(stored.frames)
+        return stored
+    from models.clip import write_segment
+    from models.media.captions import Cue
+    from models.renderer import Span
+
+    motion = load_track(MotionTrack, store().path(segment.motion))
+    _check_version(segment, motion)
+    engine, started = loaded.renderer(segment.renderer), time.perf_counter()
+    portrait = _prepared(segment.renderer, segment.portrait, segment.face_index, segment.look)
+    ready = time.perf_counter()
+    span, cues = Span(segment.first, segment.stop), [Cue(**vars(cue)) for cue in segment.cues]
+    with store().work_folder() as folder:
+        out = folder / segment.key.rsplit("/", 1)[1]
+        write_segment(engine, portrait, motion, span, segment.look, out, cues, told)
+        store().put(out, segment.key)
+        facts = RenderedSegment(
+            video=segment.key,
+            sha256=file_sha256(out),
+            frames=segment.frames,
+            renderer=engine.card.name,
+            renderer_version=engine.card.version,
+            prepare_s=ready - started,
+            render_s=time.perf_counter() - ready,
+        )
+    keep(facts, segment.facts)
+    return facts
+
+
+def stored_segment(segment: Segment) -> RenderedSegment | None:
+    """The facts are written last: where they are, the file is whole."""
+    if not (store().exists(segment.facts) and store().exists(segment.key)):
+        return None
+    text = store().path(segment.facts).read_text(encoding="utf-8")
+    return RenderedSegment.model_validate_json(text)
+
+
+def _key(segment: Segment, motion: MotionTrack) -> str:
+    """A digest of what shows: wherever the frames stand in a video, they are the same frames."""
+    rows = motion.digest(segment.first, segment.stop)
+    where = segment.first if segment.cues else 0
+    behind = segment.look.background.picture
+    picture = file_sha256(input_file(behind)) if behind else ""
+    background = segment.look.background.model_copy(update={"picture": picture})
+    look = segment.look.model_copy(update={"background": background})
+    made_of = (segment.portrait, segment.face_index, segment.renderer, look, rows, where)
+    suffix = "webm" if look.transparent else "mp4"
+    return f"{key_of('segments', *made_of, *segment.cues)}.{suffix}"
+
+
+def _check_version(segment: Segment, motion: MotionTrack) -> None:
+    if _key(segment, motion) != segment.key:
+        raise SetupError(
+            f"{segment.key} was asked for by another version of this code: "
+            "update all workers to the same one"
+        )
+
+
+def _shown(look: Look, *, burned: bool) -> Look:
+    """Less what has become motion, so that frames that look the same have one key."""
+    return Look(
+        resolution=look.resolution,
+        aspect=look.aspect,
+        fps=look.fps,
+        background=look.background,
+        captions=Captions.BURNED if burned else Captions.NONE,
+    )
+
+
+def _within(cues: Sequence[BurnedCue], span: "Span", plan: "Plan") -> tuple[BurnedCue, ...]:
+    first_s, stop_s = (float(frame / plan.look.fps.rational) for frame in (span.first, span.stop))
+    return tuple(cue for cue in cues if cue.start_s < stop_s and cue.end_s > first_s)
+
+
+@lru_cache(maxsize=2)  # segments of one video follow each other, and perhaps another's between
+def _prepared(renderer: str, image: str, face_index: int, look: Look) -> Any:  # noqa: ANN401
+    """The renderer's own prepared portrait."""
+    from models.clip import with_person_mask
+    from models.portrait.image import load_picture
+
+    picture = load_picture(store().path(image))
+    face = loaded.face_analyser().faces(picture)[face_index]
+    behind = look.background.picture
+    return loaded.renderer(renderer).prepare(
+        with_person_mask(picture, look, settings().models),
+        face,
+        look,
+        load_picture(input_file(behind)) if behind else None,
+    )
