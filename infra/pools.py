@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from infra.worker.worker import WarmProcessWorker
 from models.errors import AvatarError, InvalidRequest, PrefectFailed, ServiceUnavailable
 
+VARIABLES = {"preload", "max_runs", "max_memory_mb", "memory_limit_mb", "timeout_s"}
 QUEUES = {"high": 1, "default": 2, "batch": 3}  # priority: 1 is served first
 
 log = logging.getLogger("infra.pools")
@@ -33,6 +34,7 @@ class PoolSettings(BaseSettings):
     preload: list[str] = Field(default=["tasks.loaded:preload"], description="See the worker.")
     max_runs: int = Field(default=500, ge=1, description="Runs after which a child is replaced.")
     max_memory_mb: int | None = Field(default=4096, ge=1, description="The same for its memory.")
+    memory_limit_mb: int | None = Field(default=None, ge=1, description="Killed in its run above.")
     timeout_s: float | None = Field(default=3600, gt=0, description="Longest run.")
 
     @property
@@ -41,7 +43,7 @@ class PoolSettings(BaseSettings):
 
     @property
     def variables(self) -> dict[str, Any]:
-        return self.model_dump(include={"preload", "max_runs", "max_memory_mb", "timeout_s"})
+        return self.model_dump(include=VARIABLES)
 
 
 def template(settings: PoolSettings) -> dict[str, Any]:

@@ -7,8 +7,10 @@ print goes to standard error.
 
 import os
 import queue
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -17,13 +19,15 @@ from importlib import import_module
 from typing import IO, Any
 from uuid import UUID
 
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import StateType
+from prefect.context import SyncClientContext
 from prefect.flows import Flow
 
 from infra.worker import private
 from infra.worker.messages import Cancel, Ended, Ending, Loaded, Message, Ready, Run, to_child
+from infra.worker.pulse import Pulse, memory_mb
+from infra.worker.settings import WorkerSettings
 
-MEBIBYTE = 1 << 20
 ARM_S = 0.05
 
 _flows: dict[tuple[UUID | None, str], tuple[Flow[..., Any], str]] = {}  # and its working folder
@@ -36,7 +40,7 @@ class Mailbox:
         self._source = source
         self._runs: queue.SimpleQueue[Run | None] = queue.SimpleQueue()
         self.current: UUID | None = None
-        threading.Thread(target=self._read, daemon=True).start()
+        threading.Thread(target=self._read, name="mailbox", daemon=True).start()
 
     def __iter__(self) -> Iterator[Run]:
         return iter(self._runs.get, None)
@@ -47,7 +51,7 @@ class Mailbox:
             if isinstance(message, Cancel):
                 self._cancel(message.run)
             else:
-                self.current = message.run
+                self.current = message.run.id
                 self._runs.put(message)
         self._runs.put(None)
 
@@ -56,53 +60,81 @@ class Mailbox:
             time.sleep(ARM_S)  # the flow is still being loaded
 
 
+class Answers:
+    """To the worker, from any thread: a line is written whole."""
+
+    def __init__(self, target: IO[bytes]) -> None:
+        self._target = target
+
+    def tell(self, message: Message) -> None:
+        with suppress(BrokenPipeError):  # the worker died; the run goes on
+            self._target.write(message.line())
+
+
 def main() -> None:
-    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    answers = Answers(os.fdopen(os.dup(1), "wb", buffering=0))
     os.dup2(2, 1)
     signal.signal(signal.SIGTERM, _ignore)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the worker decides
     for name in sys.argv[1:]:
         _preload(name)
-    with private.without_heartbeat():
-        _serve(Mailbox(os.fdopen(os.dup(0), "rb", buffering=0)), answers)
+    pulse = Pulse(answers.tell, WorkerSettings().sign_s)
+    mailbox = Mailbox(os.fdopen(os.dup(0), "rb", buffering=0))
+    with private.without_watchers():
+        _serve(mailbox, answers, pulse)
 
 
-def _serve(mailbox: Mailbox, answers: IO[bytes]) -> None:
-    _tell(answers, Ready())
+def _serve(mailbox: Mailbox, answers: Answers, pulse: Pulse) -> None:
+    answers.tell(Ready())
     for message in mailbox:
-        with _environment(message.env):
-            how, reason = _run(message.run, answers)
+        pulse.begin(message.run)
+        with _environment(message.env), _temporary(message.temporary):
+            how, reason = _run(message, answers)
+        pulse.end()
         mailbox.current = None
         signal.signal(signal.SIGTERM, _ignore)  # after a cancel Prefect leaves its own
-        _tell(answers, Ended(how=how, reason=reason, memory_mb=_memory_mb()))
+        answers.tell(Ended(how=how, reason=reason, memory_mb=memory_mb()))
 
 
-def _run(id: UUID, answers: IO[bytes]) -> tuple[Ending, str]:
+def _run(message: Run, answers: Answers) -> tuple[Ending, str]:
     try:
-        run = private.load_flow_run(id)
-        flow = _flow(run)
+        flow = _flow(message)
     except private.Cancelled:
         return Ending.CANCELLED, ""
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return Ending.UNLOADABLE, f"{type(error).__name__}: {error}"
-    _tell(answers, Loaded(timeout_s=flow.timeout_seconds))
+    answers.tell(Loaded(timeout_s=flow.timeout_seconds))
     try:
-        private.execute(flow, run)
+        with SyncClientContext.get_or_create():
+            private.execute(flow, message.run)
     except private.Cancelled:
         return Ending.CANCELLED, ""
+    except private.Unreported as error:
+        state = message.run.state
+        cancelled = state is not None and state.type is StateType.CANCELLING
+        return Ending.CANCELLED if cancelled else Ending.UNREPORTED, str(error)
     return Ending.HANDLED, ""
 
 
-def _flow(run: FlowRun) -> Flow[..., Any]:
+def _flow(message: Run) -> Flow[..., Any]:
     """Loaded once a deployment and version: a flow file is a new module on each load."""
+    run = message.run
     if run.deployment_version is None:
-        return private.load_flow(run)
+        return _load(message)
     key = (run.deployment_id, run.deployment_version)
     if key not in _flows:
-        _flows[key] = (private.load_flow(run), os.getcwd())
+        _flows[key] = (_load(message), os.getcwd())
     flow, folder = _flows[key]
     os.chdir(folder)
     return flow
+
+
+def _load(message: Run) -> Flow[..., Any]:
+    """Prefect would copy a local folder of code into the working directory: we go there."""
+    if message.code is None:
+        return private.load_flow(message.run, pull=True)
+    os.chdir(message.code)
+    return private.load_flow(message.run, pull=False)
 
 
 def _preload(name: str) -> None:
@@ -112,24 +144,34 @@ def _preload(name: str) -> None:
 
 @contextmanager
 def _environment(changes: dict[str, str | None]) -> Iterator[None]:
-    before = dict(os.environ)
-    os.environ.update({name: value for name, value in changes.items() if value is not None})
+    before = {name: os.environ.get(name) for name in changes}
+    _set_environment(changes)
     try:
         yield
     finally:
-        os.environ.clear()
-        os.environ.update(before)
+        _set_environment(before)
 
 
-def _tell(answers: IO[bytes], message: Message) -> None:
-    with suppress(BrokenPipeError):  # the worker died; the run goes on
-        answers.write(message.line())
+def _set_environment(values: dict[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
-def _memory_mb() -> int:
-    """What this process holds in memory now."""
-    with open("/proc/self/statm", encoding="ascii") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // MEBIBYTE
+@contextmanager
+def _temporary(folder: str | None) -> Iterator[None]:
+    """Temporary files of the run and of what it starts, gone with it."""
+    if folder is None:
+        yield
+        return
+    os.makedirs(folder, exist_ok=True)
+    tempfile.tempdir = folder
+    with _environment({"TMPDIR": folder}):
+        yield
+    tempfile.tempdir = None
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _ignore(*_: object) -> None:

@@ -4,6 +4,7 @@ from enum import StrEnum
 from typing import Literal
 from uuid import UUID
 
+from prefect.client.schemas.objects import FlowRun
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 
@@ -16,8 +17,10 @@ class Message(BaseModel):
 
 class Run(Message):
     kind: Literal["run"] = "run"
-    run: UUID
+    run: FlowRun
     env: dict[str, str | None] = {}
+    code: str | None = None  # the folder that the flow's file lies in, where no step pulls it
+    temporary: str | None = None  # the folder for its temporary files, gone afterwards
 
 
 class Cancel(Message):
@@ -38,10 +41,18 @@ class Loaded(Message):
     timeout_s: float | None
 
 
+class Beat(Message):
+    """The child is not stuck."""
+
+    kind: Literal["beat"] = "beat"
+    memory_mb: int
+
+
 class Ending(StrEnum):
     HANDLED = "handled"  # the engine has told the server how
     CANCELLED = "cancelled"
     UNLOADABLE = "unloadable"
+    UNREPORTED = "unreported"  # the engine could not tell the server
 
 
 class Ended(Message):
@@ -52,4 +63,4 @@ class Ended(Message):
 
 
 to_child: TypeAdapter[Run | Cancel] = TypeAdapter(Run | Cancel)
-to_worker: TypeAdapter[Ready | Loaded | Ended] = TypeAdapter(Ready | Loaded | Ended)
+to_worker: TypeAdapter[Ready | Loaded | Beat | Ended] = TypeAdapter(Ready | Loaded | Beat | Ended)

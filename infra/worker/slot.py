@@ -5,19 +5,22 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from uuid import UUID
 
-from infra.worker.messages import Cancel, Ended, Loaded, Message, Ready, Run, to_worker
+from infra.worker.messages import Beat, Cancel, Ended, Loaded, Message, Ready, Run, to_worker
 
 CANCEL_S = 3.0  # for a child to stop by itself
 TIMEOUT_GRACE_S = 5.0
+RETIRE_S = 10.0  # for a child between two runs to send its last logs
 
 
 @dataclass(frozen=True)
 class Limits:
     max_runs: int
     max_memory_mb: int | None
+    memory_limit_mb: int | None
     timeout_s: float | None
 
 
@@ -29,15 +32,28 @@ class TookTooLong(Exception):
     """The child was killed, since the run would not end in time."""
 
 
+@dataclass(frozen=True)
+class Patience:
+    """Seconds that a slot waits for its child."""
+
+    start_s: float
+    hang_s: float
+
+
+@dataclass
 class Slot:
-    def __init__(self, device: str | None, preload: Sequence[str]) -> None:
-        self._device, self._preload = device, preload
-        self._lock = asyncio.Lock()  # one start at a time
-        self._child: asyncio.subprocess.Process | None = None
-        self._runs = 0
-        self.starts = 0
-        self.memory_mb = 0
-        self.cancelled = False
+    device: str | None
+    preload: Sequence[str]
+    patience: Patience
+    lock_file: int | None = None  # held open by every child: see infra.worker.scratch
+    starts: int = 0
+    memory_mb: int = 0
+    cancelled: UUID | None = None
+    _current: UUID | None = None
+    _child: asyncio.subprocess.Process | None = None
+    _runs: int = 0
+    _starting: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _retired: set[asyncio.Task[None]] = field(default_factory=set)
 
     @property
     def pid(self) -> int | None:
@@ -46,10 +62,11 @@ class Slot:
 
     async def warm(self) -> int:
         """Start a child unless one waits. Its process id. Raises Died."""
-        async with self._lock:
+        async with self._starting:
             if self.pid is None:
                 self._child = await self._start()
-                if not isinstance(await self._hear(), Ready):
+                heard = await self._hear(self.patience.start_s)
+                if not isinstance(heard, Ready):
                     raise Died("it spoke before it was ready")
             if (pid := self.pid) is None:
                 raise Died(self._death())
@@ -57,70 +74,98 @@ class Slot:
 
     async def run(self, message: Run, limits: Limits) -> Ended:
         """Raises Died, TookTooLong."""
-        self.cancelled = False
+        self._current, self.cancelled = message.run.id, None
         self._tell(message)
         try:
             async with asyncio.timeout(limits.timeout_s) as deadline:
-                ended = await self._answer(deadline)
+                ended = await self._answer(deadline, limits)
         except TimeoutError:
             await self.kill()
             raise TookTooLong("it did not end in time: its process was killed") from None
-        self._runs += 1
-        self.memory_mb = ended.memory_mb
-        if self._runs >= limits.max_runs or ended.memory_mb > (limits.max_memory_mb or sys.maxsize):
-            await self.close()
+        finally:
+            self._current = None
+        self._count(ended, limits)
         return ended
 
     async def cancel(self, run: UUID) -> None:
         """Ask the child to stop; kill it where it doesn't, as in native code."""
-        child = self._child
-        self.cancelled = True
+        if self._current != run or self.cancelled == run:
+            return
+        self.cancelled = run
         self._tell(Cancel(run=run))
         await asyncio.sleep(CANCEL_S)
-        if self.cancelled and child is self._child:
+        if self._current == run:
             await self.kill()
 
     async def kill(self) -> None:
-        if self._child is not None and self.pid is not None:
-            os.killpg(self._child.pid, signal.SIGKILL)
+        """The child and what it started."""
+        if self._child is not None:
+            _kill_group(self._child.pid)
             await self._child.wait()
 
     async def close(self) -> None:
         """Let the child end by itself, between runs."""
-        if self._child is not None and self._child.stdin is not None:
-            self._child.stdin.close()
-            try:
-                await asyncio.wait_for(self._child.wait(), CANCEL_S)
-            except TimeoutError:
-                await self.kill()
+        self._retire()
+        await asyncio.gather(*self._retired)
 
-    async def _answer(self, deadline: asyncio.Timeout) -> Ended:
-        while not isinstance(heard := await self._hear(), Ended):
+    def _count(self, ended: Ended, limits: Limits) -> None:
+        self._runs += 1
+        self.memory_mb = ended.memory_mb
+        too_large = ended.memory_mb > (limits.max_memory_mb or sys.maxsize)
+        if too_large or self._runs >= limits.max_runs:
+            self._retire()
+
+    def _retire(self) -> None:
+        """The next child need not wait for this one's end."""
+        if self._child is not None:
+            task = asyncio.get_running_loop().create_task(_end(self._child))
+            self._retired.add(task)
+            task.add_done_callback(self._retired.discard)
+            self._child = None
+
+    async def _answer(self, deadline: asyncio.Timeout, limits: Limits) -> Ended:
+        loop = asyncio.get_running_loop()
+        while not isinstance(heard := await self._hear(self.patience.hang_s), Ended):
             if isinstance(heard, Loaded) and heard.timeout_s is not None:
-                stop = asyncio.get_running_loop().time() + heard.timeout_s + TIMEOUT_GRACE_S
+                stop = loop.time() + heard.timeout_s + TIMEOUT_GRACE_S
                 deadline.reschedule(min(stop, deadline.when() or stop))
+            if isinstance(heard, Beat):
+                await self._weigh(heard.memory_mb, limits.memory_limit_mb)
         return heard
+
+    async def _weigh(self, memory_mb: int, limit_mb: int | None) -> None:
+        self.memory_mb = memory_mb
+        if memory_mb > (limit_mb or sys.maxsize):
+            await self.kill()
+            raise Died(f"its process held {memory_mb} MiB of memory, more than {limit_mb}")
 
     async def _start(self) -> asyncio.subprocess.Process:
         self._runs = 0
         self.starts += 1
-        device = {} if self._device is None else {"CUDA_VISIBLE_DEVICES": self._device}
+        device = {} if self.device is None else {"CUDA_VISIBLE_DEVICES": self.device}
         return await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "infra.worker.child",
-            *self._preload,
+            *self.preload,
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             env=os.environ | device,
+            pass_fds=() if self.lock_file is None else (self.lock_file,),
             start_new_session=True,  # Ctrl-C is for the worker, which drains
         )
 
-    async def _hear(self) -> Ready | Loaded | Ended:
-        line = await self._child.stdout.readline() if self._child and self._child.stdout else b""
+    async def _hear(self, within_s: float) -> Ready | Loaded | Beat | Ended:
+        if self._child is None or self._child.stdout is None:
+            raise Died("it has no process")
+        try:
+            line = await asyncio.wait_for(self._child.stdout.readline(), within_s)
+        except TimeoutError:
+            await self.kill()
+            raise Died(f"its process gave no sign of life for {within_s:g} s") from None
         if not line:
-            if self._child is not None:
-                await self._child.wait()
+            await self._child.wait()
+            _kill_group(self._child.pid)
             raise Died(self._death())
         return to_worker.validate_json(line)
 
@@ -130,6 +175,22 @@ class Slot:
 
     def _death(self) -> str:
         status = self._child.returncode if self._child else None
-        if status is not None and status < 0:
-            return f"its process was ended by {signal.Signals(-status).name}"
-        return f"its process ended with status {status}"
+        if status is None or status >= 0:
+            return f"its process ended with status {status}"
+        hint = ", as the kernel does where memory runs out" if -status == signal.SIGKILL else ""
+        return f"its process was ended by {signal.Signals(-status).name}{hint}"
+
+
+def _kill_group(leader: int) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
+
+
+async def _end(child: asyncio.subprocess.Process) -> None:
+    if child.stdin is not None:
+        child.stdin.close()
+    try:
+        await asyncio.wait_for(child.wait(), RETIRE_S)
+    except TimeoutError:
+        _kill_group(child.pid)
+        await child.wait()

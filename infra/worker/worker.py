@@ -1,60 +1,43 @@
-"""The worker type `warm-process`: flow runs in long-lived children, with models in memory."""
+"""The worker type `warm-process`: flow runs in long-lived children, with models in memory.
+
+Prefect's own loop calls `get_and_submit_flow_runs`; from there on the way of a run is ours, which
+is short: a free child, a claim (`infra.worker.custody`), and the child is told.
+"""
 
 import asyncio
 import signal
-from contextlib import suppress
+from collections import Counter
+from contextlib import AsyncExitStack, suppress
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import anyio
+import httpx
 from anyio.abc import TaskStatus
-from prefect.client.schemas.objects import FlowRun, State, StateType
-from prefect.settings import PREFECT_WORKER_QUERY_SECONDS
-from prefect.states import Cancelled, Crashed, Failed
-from prefect.workers.base import (
-    BaseJobConfiguration,
-    BaseVariables,
-    BaseWorker,
-    BaseWorkerResult,
+from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.responses import WorkerFlowRunResponse
+from prefect.logging import get_logger
+from prefect.settings import (
+    PREFECT_CLIENT_MAX_RETRIES,
+    PREFECT_WORKER_QUERY_SECONDS,
+    temporary_settings,
 )
-from pydantic import Field
+from prefect.workers.base import BaseWorker, BaseWorkerResult
 
 from infra.worker import metrics, private
+from infra.worker.configuration import Job, WarmConfiguration, WarmVariables
+from infra.worker.custody import Custody
 from infra.worker.drain import Drain
-from infra.worker.messages import Ended, Ending, Run
-from infra.worker.requeue import requeue_once
+from infra.worker.lost import LostRuns
+from infra.worker.scratch import Scratch
 from infra.worker.settings import WorkerSettings
-from infra.worker.slot import Died, Limits, Slot, TookTooLong
+from infra.worker.slot import Died, Patience, Slot
 
-PRELOAD: Any = Field(
-    default_factory=list,
-    description="MODULE:FUNCTION that each child calls before its first run.",
-)
-MAX_RUNS = Field(default=500, ge=1, description="Runs after which a child is replaced.")
-MAX_MEMORY = Field(
-    default=None, ge=1, description="Memory in MiB above which a child is replaced after its run."
-)
-TIMEOUT = Field(
-    default=None, gt=0, description="Seconds after which a run's process is killed, if ever."
-)
-
-
-class WarmConfiguration(BaseJobConfiguration):
-    preload: list[str] = PRELOAD
-    max_runs: int = MAX_RUNS
-    max_memory_mb: int | None = MAX_MEMORY
-    timeout_s: float | None = TIMEOUT
-
-    @property
-    def limits(self) -> Limits:
-        return Limits(self.max_runs, self.max_memory_mb, self.timeout_s)
-
-
-class WarmVariables(BaseVariables):
-    preload: list[str] = PRELOAD
-    max_runs: int = MAX_RUNS
-    max_memory_mb: int | None = MAX_MEMORY
-    timeout_s: float | None = TIMEOUT
+log = get_logger("workers.warm-process")
+START_AGAIN_S = 5.0
+COUNTED = ("runs", "crashes", "cancelled")
+FETCHED = 3  # runs more than there are free children: another worker may be quicker
 
 
 class WarmResult(BaseWorkerResult):
@@ -68,45 +51,78 @@ class WarmProcessWorker(BaseWorker[WarmConfiguration, WarmVariables, WarmResult]
     _display_name = "Warm process"
     _description = "Runs flows in long-lived processes that keep their models in memory."
 
-    def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401, Prefect's own
-        super().__init__(*args, **options)
+    def __init__(
+        self,
+        work_pool_name: str,
+        work_queues: list[str] | None = None,
+        *args: Any,  # noqa: ANN401, Prefect's own
+        limit: int | None = None,
+        **options: Any,  # noqa: ANN401
+    ) -> None:
+        super().__init__(work_pool_name, work_queues, *args, **options)
         self._machine = WorkerSettings()
+        self._pool, self._queues = work_pool_name, list(work_queues or [])
+        self._devices = self._machine.devices[:limit]
         self._slots: list[Slot] = []
-        self._free: asyncio.Queue[Slot] = asyncio.Queue()
+        self._free: list[Slot] = []
         self._active: dict[UUID, Slot] = {}
-        self._counts = {"runs_total": 0, "crashes_total": 0, "cancelled_total": 0}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._custody: Custody | None = None
         self._drain: Drain | None = None
-        places = len(self._machine.devices)
-        self._limit = min(self._limit or places, places)
+        self._open = AsyncExitStack()
+        self._polling = asyncio.Lock()
 
     async def start(self, *args: Any, **options: Any) -> None:  # noqa: ANN401, Prefect's own
         self._drain = Drain(self, self._machine.drain_s)
         with suppress(NotImplementedError, RuntimeError, ValueError):
             for number in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(number, self._drain.begin)
-        await super().start(*args, **options)
+        with temporary_settings({PREFECT_WORKER_QUERY_SECONDS: self._machine.poll_s}):
+            await super().start(*args, **options)
 
     async def setup(self) -> None:
         await super().setup()
-        self._watch = await self._exit_stack.enter_async_context(
-            private.watch_cancelling(self._cancel)
-        )
+        self._scratch = Scratch(self._machine.temporary)
+        self._open.callback(self._scratch.close)
+        self._watch = await self._open.enter_async_context(private.watch_cancelling(self._cancel))
         if self._machine.port is not None:
             server = await metrics.serve(
                 self._machine.host, self._machine.port, self.measure, self._healthy
             )
-            self._exit_stack.callback(server.close)
-        if self._work_pool is not None:
-            await self._open_slots()
+            self._open.callback(server.close)
+        lost = LostRuns(self.client, [self._pool], self._machine.lost_s)
+        self._spawn(lost.watch(lambda: self.active))
 
     async def teardown(self, *exc_info: Any) -> None:  # noqa: ANN401, Prefect's own
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(slot.close() for slot in self._slots))
+        await self._open.aclose()
         await super().teardown(*exc_info)
 
+    async def sync_with_backend(self) -> None:
+        """While the server is away the worker stays: its children may hold runs."""
+        try:
+            await super().sync_with_backend()
+        except httpx.TransportError as error:
+            log.warning("Prefect's API does not answer: %r", error)
+
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
-        if self._drain is not None and self._drain.begun:
-            return []
-        return await super().get_and_submit_flow_runs()
+        """Take as many runs as there are children free; none while draining."""
+        if not self._slots and not self._draining:
+            await self._open_slots()
+        async with self._polling:
+            if self._draining or not self._free:
+                private.note_poll(self)
+                return []
+            try:
+                found = await self._fetch(len(self._free) + FETCHED)
+            except (httpx.TransportError, httpx.HTTPStatusError) as error:
+                log.warning("Cannot ask for runs, tried again soon: %r", error)
+                return []
+            private.note_poll(self)
+            return [run for run in found if self._begin(run)]
 
     async def run(
         self,
@@ -114,102 +130,134 @@ class WarmProcessWorker(BaseWorker[WarmConfiguration, WarmVariables, WarmResult]
         configuration: WarmConfiguration,
         task_status: TaskStatus[int] | None = None,
     ) -> WarmResult:
-        if not self._slots:
-            await self._open_slots()
-        slot = await self._free.get()
+        """For Prefect's `submit`, which brings runs of its own; the pool's take `_hold`."""
+        while not self._free or self._custody is None:
+            await asyncio.sleep(self._machine.poll_s)
+        slot = self._free.pop(0)
+        pid = str(slot.pid)
+        (task_status or anyio.TASK_STATUS_IGNORED).started(slot.pid or 0)
+        self._active[flow_run.id] = slot
         try:
-            pid = await slot.warm()
-            (task_status or anyio.TASK_STATUS_IGNORED).started(pid)
-            self._active[flow_run.id] = slot
-            self._watch.add_in_flight_flow_run_id(flow_run.id)
-            await self._supervise(flow_run, slot, configuration)
+            await self._custody.see_through(flow_run, slot, Job(configuration, None))
         finally:
-            self._active.pop(flow_run.id, None)
-            self._watch.remove_in_flight_flow_run_id(flow_run.id)
-            slot.cancelled = False
-            self._free.put_nowait(slot)
-        if slot.pid is None:
-            self._soon(slot)
-        return WarmResult(status_code=0, identifier=str(pid))
+            self._release(flow_run.id, slot)
+        return WarmResult(status_code=0, identifier=pid)
 
     @property
     def active(self) -> set[UUID]:
         """Runs that this worker has taken and not finished."""
-        return self._submitting_flow_run_ids | set(self._active)
+        return set(self._active)
 
     async def kill_all(self) -> None:
         await asyncio.gather(*(slot.kill() for slot in self._active.values()))
 
     def measure(self) -> dict[str, float]:
+        counts = self._custody.counts if self._custody else Counter[str]()
         return {
             "slots": len(self._slots),
             "busy": len(self._active),
             "children": sum(slot.pid is not None for slot in self._slots),
             "child_starts_total": sum(slot.starts for slot in self._slots),
             "memory_bytes": sum(slot.memory_mb for slot in self._slots) << 20,
-            **self._counts,
+            **{f"{what}_total": counts[f"{what}_total"] for what in COUNTED},
         }
 
+    @property
+    def _draining(self) -> bool:
+        return self._drain is not None and self._drain.begun
+
     def _healthy(self) -> bool:
-        return bool(self.is_worker_still_polling(PREFECT_WORKER_QUERY_SECONDS.value()))
+        return bool(self.is_worker_still_polling(self._machine.poll_s))
+
+    def _spawn(self, work: Any) -> None:  # noqa: ANN401, a coroutine
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("A task of the worker failed", exc_info=error)
 
     async def _open_slots(self) -> None:
-        """Start every child, warm, by what the pool says."""
-        configuration: WarmConfiguration = await WarmConfiguration.from_template_and_values(
-            self.work_pool.base_job_template, {}, client=self.client
-        )
-        self._slots = [Slot(device, configuration.preload) for device in self._machine.devices]
-        await asyncio.gather(*(slot.warm() for slot in self._slots))
-        for slot in self._slots:
-            self._free.put_nowait(slot)
-
-    async def _supervise(
-        self, flow_run: FlowRun, slot: Slot, configuration: WarmConfiguration
-    ) -> None:
-        self._counts["runs_total"] += 1
-        message = Run(run=flow_run.id, env=configuration.env)
+        """Start every child, warm, by what the pool says. Nothing where the pool is unknown."""
         try:
-            ended = await slot.run(message, configuration.limits)
-        except TookTooLong as error:
-            await self._tell(flow_run, Failed(name="TimedOut", message=f"Timed out: {error}"))
-        except Died as error:
-            await self._after_death(flow_run, slot, str(error))
-        else:
-            await self._after_end(flow_run, slot, ended)
-
-    async def _after_end(self, flow_run: FlowRun, slot: Slot, ended: Ended) -> None:
-        if ended.how is Ending.CANCELLED and slot.cancelled:
-            await self._tell(flow_run, Cancelled(message="Cancelled; its process stays warm."))
-        elif ended.how is Ending.UNLOADABLE:
-            await self._tell(flow_run, Failed(message=f"The flow cannot load: {ended.reason}"))
-
-    async def _after_death(self, flow_run: FlowRun, slot: Slot, how: str) -> None:
-        if slot.cancelled:
-            await self._tell(flow_run, Cancelled(message="Cancelled; its process was killed."))
+            template = self.work_pool.base_job_template
+        except RuntimeError:
             return
-        self._counts["crashes_total"] += 1
-        await self._tell(flow_run, Crashed(message=f"The run crashed: {how}."))
-        await requeue_once(self.client, flow_run.id)
+        pool: WarmConfiguration = await WarmConfiguration.from_template_and_values(
+            template, {}, client=self.client
+        )
+        patience = Patience(self._machine.start_s, self._machine.hang_s)
+        lock = self._scratch.lock_file
+        self._custody = self._make_custody()
+        self._slots = [Slot(device, pool.preload, patience, lock) for device in self._devices]
+        for slot in self._slots:
+            self._spawn(self._make_free(slot))
 
-    async def _tell(self, flow_run: FlowRun, state: State[Any]) -> None:
-        """A run that ended by itself a moment before keeps its state."""
-        if state.type is StateType.CANCELLED:
-            self._counts["cancelled_total"] += 1
-        now = (await self.client.read_flow_run(flow_run.id)).state
-        if now is None or not now.is_final():
-            await self.client.set_flow_run_state(flow_run.id, state)
+    async def _make_free(self, slot: Slot) -> None:
+        while not self._draining:
+            try:
+                await slot.warm()
+            except Died as error:
+                log.error("A child does not start: %s; tried again", error)
+                await asyncio.sleep(START_AGAIN_S)
+            else:
+                self._free.append(slot)
+                await self.get_and_submit_flow_runs()
+                return
+
+    async def _fetch(self, most: int) -> list[FlowRun]:
+        body: dict[str, Any] = {"scheduled_before": datetime.now(UTC).isoformat(), "limit": most}
+        if self._queues:
+            body["work_queue_names"] = self._queues
+        with temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}):
+            answer = await self.client.request(
+                "POST",
+                "/work_pools/{name}/get_scheduled_flow_runs",
+                path_params={"name": self._pool},
+                json=body,
+            )
+        return [
+            entry.flow_run for entry in WorkerFlowRunResponse.model_validate_list(answer.json())
+        ]
+
+    def _begin(self, run: FlowRun) -> bool:
+        if run.id in self._active or not self._free or self._custody is None:
+            return False
+        slot = self._free.pop(0)
+        self._active[run.id] = slot
+        self._spawn(self._hold(self._custody, run, slot))
+        return True
+
+    async def _hold(self, custody: Custody, run: FlowRun, slot: Slot) -> None:
+        self._watch.add_in_flight_flow_run_id(run.id)
+        self.get_flow_run_logger(run).info("Runs in process %s of %s", slot.pid, self.name)
+        try:
+            await custody.take(run, slot)
+        finally:
+            self._watch.remove_in_flight_flow_run_id(run.id)
+            self._release(run.id, slot)
+
+    def _release(self, run: UUID, slot: Slot) -> None:
+        del self._active[run]
+        self._spawn(self._make_free(slot))
+
+    def _make_custody(self) -> Custody:
+        labels: dict[str, bool | int | float | str] = {
+            "prefect.worker.name": self.name,
+            "prefect.worker.type": self.type,
+            "prefect.work-pool.name": self._pool,
+        }
+        return Custody(
+            self.client,
+            lambda: self.work_pool.base_job_template,
+            labels,
+            self._scratch,
+            log,
+        )
 
     def _cancel(self, flow_run_id: UUID) -> None:
         slot = self._active.get(flow_run_id)
-        if slot is not None and self._runs_task_group is not None:
-            self._runs_task_group.start_soon(slot.cancel, flow_run_id)
-
-    def _soon(self, slot: Slot) -> None:
-        if self._runs_task_group is not None and not (self._drain and self._drain.begun):
-            self._runs_task_group.start_soon(self._rewarm, slot)
-
-    async def _rewarm(self, slot: Slot) -> None:
-        try:
-            await slot.warm()
-        except Died as error:
-            self._logger.error("A child does not start: %s; the next run tries again", error)
+        if slot is not None:
+            self._spawn(slot.cancel(flow_run_id))

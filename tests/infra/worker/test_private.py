@@ -1,16 +1,20 @@
 """What an upgrade of Prefect must not change without our noticing."""
 
 import inspect
+import re
 import signal
 from pathlib import Path
+from uuid import uuid4
 
 import prefect.engine
 from prefect import flow_engine
 from prefect._internal import control_listener
+from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY
+from prefect.states import Suspended
 from prefect.utilities import engine
 from prefect.workers.base import BaseWorker
 
-from infra.worker import private
+from infra.worker import private, worker
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -54,11 +58,39 @@ def test_a_cancel_inside_the_bridge_interrupts_the_main_thread() -> None:
     assert interrupted
 
 
+def test_the_engine_opens_a_watch_for_suspension_by_the_name_that_we_replace() -> None:
+    made = inspect.getsource(flow_engine.BaseFlowRunEngine.setup_flow_run_suspension_request)
+    assert "observe_flow_run_suspension(" in made
+    theirs = vars(flow_engine)["observe_flow_run_suspension"]
+    assert parameters(theirs) == parameters(private._observe_nothing)
+
+
+def test_no_watcher_of_a_run_is_left_and_all_come_back() -> None:
+    theirs = vars(flow_engine)["observe_flow_run_suspension"]
+    with private.without_watchers():
+        assert vars(flow_engine)["observe_flow_run_suspension"] is private._observe_nothing
+        assert PREFECT_FLOWS_HEARTBEAT_FREQUENCY.value() is None
+    assert vars(flow_engine)["observe_flow_run_suspension"] is theirs
+
+
+def test_a_suspension_that_nobody_waits_for_is_no_error() -> None:
+    assert not private.mark_flow_run_suspension_requested(uuid4(), Suspended())
+
+
+def test_the_health_check_asks_for_the_time_that_we_note() -> None:
+    assert "self._last_polled_time" in inspect.getsource(BaseWorker.is_worker_still_polling)
+
+
 def test_the_worker_has_what_ours_builds_on() -> None:
-    made = inspect.getsource(BaseWorker)
-    for name in ("_exit_stack", "_runs_task_group", "_submitting_flow_run_ids", "_work_pool"):
-        assert f"self.{name}" in made
+    assert "self.get_and_submit_flow_runs" in inspect.getsource(BaseWorker.start)
+    assert "self.sync_with_backend()" in inspect.getsource(BaseWorker._sync_and_initialize)
     assert {"flow_run", "configuration", "task_status"} <= parameters(BaseWorker.run)
+
+
+def test_the_worker_touches_nothing_private_of_prefect_s_worker() -> None:
+    theirs, ours = inspect.getsource(BaseWorker), inspect.getsource(worker)
+    private_names = re.compile(r"self\.(_\w+)")
+    assert set(private_names.findall(theirs)).isdisjoint(private_names.findall(ours))
 
 
 def test_no_other_file_of_the_worker_imports_what_is_private() -> None:
