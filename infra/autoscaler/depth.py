@@ -24,7 +24,7 @@ MOST_RUNS = 200  # the server's own page size
 class Demand:
     waiting: int  # runs that are due and not started
     busy: int  # runs that a worker holds
-    oldest_s: float = 0.0  # how long the oldest waiting run has been due
+    oldest_s: float = 0.0  # how long the oldest waiting run could have started
 
 
 class PrefectQueue:
@@ -52,11 +52,11 @@ class PrefectQueue:
             )
 
     def demand(self) -> Demand:
-        """Two calls; a third, for the oldest run's age, only where something waits."""
+        """Two calls; two more, for the oldest run's age, only where something waits."""
         due = self._due()
         waiting = self._count(due)
         busy = self._count({"state": {"type": {"any_": list(BUSY)}}})
-        return Demand(waiting, busy, self._oldest_s(due) if waiting else 0.0)
+        return Demand(waiting, busy, self._oldest_s(due, waiting) if waiting else 0.0)
 
     def run_s(self) -> float | None:
         """Mean seconds of the runs completed last, None where there are none."""
@@ -82,11 +82,18 @@ class PrefectQueue:
             "next_scheduled_start_time": {"before_": self._now().isoformat()},
         }
 
-    def _oldest_s(self, due: dict[str, Any]) -> float:
-        runs = self._runs(due, sort="NEXT_SCHEDULED_START_TIME_ASC", limit=1)
-        if not runs:  # it started in between
-            return 0.0
-        since = datetime.fromisoformat(runs[0]["next_scheduled_start_time"])
+    def _oldest_s(self, due: dict[str, Any], waiting: int) -> float:
+        """A fair share puts a run's scheduled time before its creation: the later of both counts.
+
+        So the first in turn may not have waited longest. Prefect's ids grow with time.
+        """
+        first = self._runs(due, sort="NEXT_SCHEDULED_START_TIME_ASC", limit=1)
+        made_first = self._runs(due, sort="ID_DESC", limit=1, offset=waiting - 1)
+        return max((self._waits_s(run) for run in first + made_first), default=0.0)
+
+    def _waits_s(self, run: dict[str, Any]) -> float:
+        times = run["created"], run["next_scheduled_start_time"]
+        since = max(datetime.fromisoformat(time) for time in times if time)
         return max((self._now() - since).total_seconds(), 0.0)
 
     def _count(self, runs: dict[str, Any]) -> int:

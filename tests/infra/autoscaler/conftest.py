@@ -22,7 +22,7 @@ class PrefectHere:
 
     def add(self, state: str, pool: str = "gpu", **fields: Any) -> None:  # noqa: ANN401
         row = {"state": state, "pool": pool, "labels": {}, "total_run_time": 0.0}
-        row["next_scheduled_start_time"] = "2026-01-01T00:00:00Z"
+        row["next_scheduled_start_time"] = row["created"] = "2026-01-01T00:00:00Z"
         self.runs.append(row | fields)
 
     def answer(self, method: str, path: str, body: dict[str, Any]) -> tuple[int, object]:
@@ -35,7 +35,10 @@ class PrefectHere:
         if path == "/api/flow_runs/count":
             return 200, len(found)
         if path == "/api/flow_runs/filter":
-            found.sort(key=lambda run: str(run["next_scheduled_start_time"]))
+            if body["sort"] == "ID_DESC":
+                found.reverse()
+            else:
+                found.sort(key=lambda run: str(run["next_scheduled_start_time"]))
             first = int(body.get("offset", 0))
             return 200, found[first : first + int(body["limit"])]
         return 404, {"detail": "Not Found"}

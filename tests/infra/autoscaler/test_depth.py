@@ -46,6 +46,27 @@ def test_the_oldest_run_sets_the_age(prefect_here: Prefect, queue: PrefectQueue)
     assert queue.demand().oldest_s == 40.0
 
 
+def test_a_turn_given_in_the_past_makes_no_run_old(
+    prefect_here: Prefect, queue: PrefectQueue
+) -> None:
+    turn = "2025-12-31T20:00:00.000002Z"
+    prefect_here.add("SCHEDULED", created="2026-01-01T00:00:30Z", next_scheduled_start_time=turn)
+    prefect_here.add("SCHEDULED", created="2026-01-01T00:00:55Z", next_scheduled_start_time=turn)
+    assert queue.demand().oldest_s == 30.0
+
+
+def test_a_run_that_waits_behind_others_may_be_the_oldest(
+    prefect_here: Prefect, queue: PrefectQueue
+) -> None:
+    for made, turn in (("10", "000009"), ("40", "000001"), ("50", "000002")):
+        prefect_here.add(
+            "SCHEDULED",
+            created=f"2026-01-01T00:00:{made}Z",
+            next_scheduled_start_time=f"2026-01-01T00:00:00.{turn}Z",
+        )
+    assert queue.demand().oldest_s == 50.0
+
+
 def test_the_pace_is_the_mean_of_completed_runs(prefect_here: Prefect, queue: PrefectQueue) -> None:
     assert queue.run_s() is None
     prefect_here.add("COMPLETED", total_run_time=4.0)

@@ -48,9 +48,11 @@ def server(prefect_server: None) -> httpx.Client:
 def test_prefect_counts_as_we_do(server: httpx.Client) -> None:
     asyncio.run(fill_pool())
     with server:
-        queue = PrefectQueue(server, "depth", now=lambda: NOW)
+        queue = PrefectQueue(server, "depth", now=lambda: NOW + timedelta(minutes=3))
         queue.check()
-        assert queue.demand() == Demand(waiting=2, busy=1, oldest_s=180.0)
+        found = queue.demand()
+        assert found == Demand(waiting=2, busy=1, oldest_s=found.oldest_s)
+        assert 90 < found.oldest_s < 180  # since they were made, not since their turn
         assert queue.busy_workers() == {"i-1"}
         assert 0 < (queue.run_s() or 0) < 60  # the server's clock, not ours
         with pytest.raises(InvalidRequest, match="no work pool 'nowhere'"):
