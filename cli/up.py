@@ -60,6 +60,7 @@ def environment(settings: "Settings", port: int) -> Environment:
         "PREFECT_LOCAL_STORAGE_PATH": str(settings.results.absolute()),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "AVATAR_STORE": settings.store if away else str(Path(settings.store).absolute()),
+        "AVATAR_BACKUP": str(settings.prefect_home.absolute().parent / "backup"),
         "AVATAR_SEGMENT_DEPLOYMENT": "render-segment/gpu",
         "CPU_POOL": "cpu",
         "GPU_POOL": "gpu",

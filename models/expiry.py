@@ -11,6 +11,7 @@ from models.storage import Entry
 UPLOADS = "uploads"
 WORK = (  # what any run makes again from its request
     "clips",
+    "failures",
     "mouths",
     "pictures",
     "portraits",

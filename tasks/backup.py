@@ -22,6 +22,8 @@ def list_models() -> Snapshot:
 @task(name="copy-models", retries=2, retry_delay_seconds=10, retry_condition_fn=is_transient)
 def copy_models(snapshot: Snapshot, place: str, keep: int) -> BackupReport:
     """Copy what is new, read everything back, then drop what is too old."""
+    if not place:
+        raise InvalidRequest("no place for the backup: set AVATAR_BACKUP and deploy again")
     if keep < 1:
         raise InvalidRequest(f"{keep} snapshots cannot be kept: keep at least 1")
     if "://" not in place and Path(place).resolve().is_relative_to(settings().models.resolve()):
