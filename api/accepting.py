@@ -1,0 +1,110 @@
+"""A video is accepted: its uploads, its quote, its budget and its row, in one transaction.
+
+Prefect is not asked. The row itself is the promise: while it is open and has no run, the
+dispatcher owes it one (api.dispatch).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api import accounts, events
+from api.caller import Caller
+from api.clock import now
+from api.contracts import MICROS, NewQuote, NewVideo, Recording
+from api.ids import new_id
+from api.load import Load
+from api.orders import upload_ids, video_request
+from api.problems import Problem
+from api.quotes import Estimate, Prices, RecordingSize, estimate
+from api.tables import Upload, Video
+
+
+class Desk:
+    """Takes orders for one gateway."""
+
+    def __init__(self, prices: Prices) -> None:
+        self._prices, self._load = prices, Load()
+
+    async def quote(
+        self, session: AsyncSession, request: NewVideo | NewQuote, uploads: Mapping[str, Upload]
+    ) -> tuple[Estimate, int]:
+        """The estimate, and how many finished videos its speed is taken from."""
+        speed, queue = await self._load.now(session)
+        size = None
+        if isinstance(request.speech, Recording):
+            found = uploads.get(request.speech.upload)
+            size = None if found is None else RecordingSize(found.size, found.duration_s)
+        made = estimate(request.speech, request.look, size, speed, queue, self._prices)
+        return made, speed.videos
+
+    async def accept(
+        self,
+        session: AsyncSession,
+        caller: Caller,
+        requests: Sequence[NewVideo],
+        batch_id: str | None = None,
+    ) -> list[Video]:
+        """Rows for all of the requests, or a Problem and none."""
+        named = {name for request in requests for name in upload_ids(request)}
+        uploads = await uploads_of(session, caller.owner, named)
+        videos = [
+            await self._row(session, caller, request, uploads, batch_id) for request in requests
+        ]
+        await accounts.reserve(session, caller, videos)
+        session.add_all(videos)
+        await session.flush()
+        for video in videos:
+            events.emit(session, video)
+        return videos
+
+    async def _row(
+        self,
+        session: AsyncSession,
+        caller: Caller,
+        request: NewVideo,
+        uploads: Mapping[str, Upload],
+        batch_id: str | None,
+    ) -> Video:
+        name = new_id("vid")
+        order = video_request(request, uploads, f"videos/{name}")
+        made, _ = await self.quote(session, request, uploads)
+        check_price(made, request.max_price)
+        return Video(
+            id=name,
+            owner=caller.owner,
+            key_id=caller.key_id,
+            batch_id=batch_id,
+            request=request.model_dump(mode="json", exclude={"metadata"}),
+            order=order.model_dump(mode="json"),
+            labels=request.metadata,
+            queue="batch" if batch_id else request.priority,
+            status="queued",
+            open=True,
+            percent=0.0,
+            eta_s=made.eta_s,
+            speech_s=made.speech_s,
+            quoted=made.price,
+            cancel_asked=False,
+            claimed=False,
+            runs=0,
+            created_at=now(),
+        )
+
+
+def check_price(made: Estimate, most: Decimal | None) -> None:
+    if most is not None and made.price > most * MICROS:
+        raise Problem(
+            402,
+            "price_exceeded",
+            f"it would cost {made.price / MICROS:.2f}: raise max_price or make the speech shorter",
+            field="max_price",
+        )
+
+
+async def uploads_of(session: AsyncSession, owner: str, names: Iterable[str]) -> dict[str, Upload]:
+    """The owner's own among them, by id."""
+    query = select(Upload).where(Upload.owner == owner, Upload.id.in_(list(names)))
+    return {row.id: row for row in await session.scalars(query)}

@@ -1,0 +1,70 @@
+"""What was spent: reserved when a video is accepted, settled when it is finished."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.caller import Caller
+from api.clock import now
+from api.contracts import MICROS
+from api.problems import Problem
+from api.tables import ApiKey, Charge, Video
+
+
+async def reserve(session: AsyncSession, caller: Caller, videos: Sequence[Video]) -> None:
+    """Charge the quotes to the caller's key. Raises Problem 402 where the month's budget ends."""
+    if caller.monthly_budget is not None:
+        # requests of one key side by side wait here, so that they cannot overspend together
+        await session.execute(select(ApiKey.id).where(ApiKey.id == caller.key_id).with_for_update())
+        spent = await spent_this_month(session, caller.key_id)
+        asked = sum(video.quoted for video in videos)
+        if spent + asked > caller.monthly_budget:
+            raise _over_budget(caller.monthly_budget, spent, asked)
+    session.add_all(_charge(caller, video) for video in videos)
+
+
+async def spent_this_month(session: AsyncSession, key_id: str) -> int:
+    """Millionths, of finished videos and of those that are open."""
+    spent = await session.scalar(
+        select(func.coalesce(func.sum(Charge.amount), 0)).where(
+            Charge.key_id == key_id, Charge.day >= first_of_month(now().date())
+        )
+    )
+    return int(spent or 0)
+
+
+async def settle(session: AsyncSession, video: Video, video_s: float, render_s: float) -> None:
+    """What was not finished costs nothing."""
+    charge = await session.get(Charge, video.id)
+    if charge is None:
+        return
+    charge.status = video.status
+    charge.amount = (video.price or 0) if video.status == "done" else 0
+    charge.video_s, charge.render_s = video_s, render_s
+
+
+def first_of_month(day: date) -> str:
+    return day.replace(day=1).isoformat()
+
+
+def _charge(caller: Caller, video: Video) -> Charge:
+    return Charge(
+        video_id=video.id,
+        owner=caller.owner,
+        key_id=caller.key_id,
+        day=video.created_at.date().isoformat(),
+        status="open",
+        amount=video.quoted,
+    )
+
+
+def _over_budget(budget: int, spent: int, asked: int) -> Problem:
+    left = max(0, budget - spent) / MICROS
+    return Problem(
+        402,
+        "budget_exceeded",
+        f"this would cost {asked / MICROS:.2f} and the month's budget has {left:.2f} left: "
+        "wait for the next month or ask for a larger one",
+    )

@@ -1,0 +1,124 @@
+"""The gateway put together: what it holds, what surrounds a request, which routes there are."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+from sqlalchemy.exc import IntegrityError
+
+from api import problems
+from api.accepting import Desk
+from api.bodies import BoundedBodies
+from api.database import Database
+from api.dispatch import Dispatcher
+from api.gateway import Gateway
+from api.jobs import Prefect
+from api.leader import Leader
+from api.limits import Limits
+from api.links import Links
+from api.metrics import Metrics
+from api.middleware import Around
+from api.quotes import Prices
+from api.routes import ROUTERS
+from api.settings import Settings
+from api.tables import Secret
+from api.tokens import Tokens
+from models.storage import store_at
+
+ABOUT = """A portrait and a voice in, a lip-synced talking-head video out.
+
+Send files to `/v1/uploads`, ask for a video at `/v1/videos`, follow it at
+`/v1/videos/{id}/events` or by webhook. Errors are `application/problem+json` with a stable `code`.
+"""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    metrics = Metrics()
+    app = FastAPI(
+        title="Avatar Orchestrator",
+        version=version("avatar-orchestrator"),
+        description=ABOUT,
+        lifespan=lambda app: _lifespan(app, settings, metrics),
+        docs_url=None,
+        redoc_url=None,
+    )
+    problems.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.add_middleware(BoundedBodies)
+    if settings.cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=["GET", "POST", "PATCH", "DELETE"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "X-Request-ID"],
+            expose_headers=["Location", "X-Request-ID", "Retry-After", "RateLimit-Remaining"],
+        )
+    https = (settings.public_url or "").startswith("https://")
+    app.add_middleware(Around, metrics=metrics, https=https)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI, settings: Settings, metrics: Metrics) -> AsyncIterator[None]:
+    async with AsyncExitStack() as stack:
+        gateway = await _gateway(settings, metrics, stack)
+        app.state.gateway = gateway
+        await stack.enter_async_context(_background(gateway.leader))
+        yield
+
+
+async def _gateway(settings: Settings, metrics: Metrics, stack: AsyncExitStack) -> Gateway:
+    database = Database(settings.async_database_url)
+    stack.push_async_callback(database.close)
+    await database.migrate()
+    limits = Limits(settings.redis_url.get_secret_value() if settings.redis_url else None)
+    stack.push_async_callback(limits.close)
+    auth = settings.prefect_auth.get_secret_value() if settings.prefect_auth else None
+    prefect = Prefect(settings.prefect_url, auth)
+    stack.push_async_callback(prefect.close)
+    store = store_at(settings.store)
+    prices = Prices(settings.price_per_minute, settings.price_per_video)
+    dispatcher = Dispatcher(database, prefect, store, settings.video_deployment, prices)
+    return Gateway(
+        settings=settings,
+        database=database,
+        limits=limits,
+        tokens=Tokens(settings),
+        store=store,
+        links=Links(await shared_secret(database, "links"), settings.link_hours, store),
+        prefect=prefect,
+        metrics=metrics,
+        desk=Desk(prices),
+        leader=Leader(database, dispatcher, metrics),
+    )
+
+
+@asynccontextmanager
+async def _background(leader: Leader) -> AsyncIterator[None]:
+    task = asyncio.create_task(leader.run(), name="dispatcher")
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        await leader.release()
+
+
+async def shared_secret(database: Database, name: str) -> str:
+    """Made once and kept in the database, so that every gateway process has the same."""
+    try:
+        async with database.writing() as session:
+            found = await session.get(Secret, name)
+            if found is None:
+                found = Secret(name=name, value=secrets.token_urlsafe(32))
+                session.add(found)
+            return found.value
+    except IntegrityError:  # another gateway was quicker
+        async with database.reading() as session:
+            return (await session.get_one(Secret, name)).value

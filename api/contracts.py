@@ -1,0 +1,318 @@
+"""The resources of /v1 as callers see them: closed, frozen, with examples."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.config import JsonDict
+
+from models.contracts import (
+    MAX_SCRIPT_CHARS,
+    Aspect,
+    BackgroundKind,
+    Captions,
+    Failure,
+    FrameRate,
+    HexColour,
+    PortraitReport,
+    QualityReport,
+    RecordingReport,
+)
+
+MICROS = 1_000_000
+Status = Literal["queued", "running", "done", "failed", "cancelled"]
+STATUSES: tuple[Status, ...] = ("queued", "running", "done", "failed", "cancelled")
+Priority = Literal["high", "default", "batch"]
+MOST_LABELS, MOST_IN_BATCH = 20, 100
+
+
+def _storable(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("take the null bytes out of it")
+    return value
+
+
+Short = Annotated[str, StringConstraints(max_length=500), AfterValidator(_storable)]
+Name = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=64, pattern=r"^[\w .:/+-]+$"),
+    AfterValidator(_storable),
+]
+LabelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,40}$")]
+Labels = Annotated[dict[LabelName, Short], Field(max_length=MOST_LABELS)]
+UploadId = Annotated[
+    str, StringConstraints(pattern=r"^upl_[0-9a-f]{32}$"), Field(examples=["upl_" + "0" * 32])
+]
+Words = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_SCRIPT_CHARS),
+    AfterValidator(_storable),
+]
+
+
+class Resource(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+# ---------------------------------------------------------------------------------------- requests
+
+
+class Portrait(Resource):
+    upload: UploadId = Field(description="An uploaded picture.")
+    face_index: int | None = Field(
+        default=None,
+        ge=0,
+        le=99,
+        description="Which face speaks, 0 the largest. Empty: the largest.",
+    )
+
+
+class Recording(Resource):
+    """Speak with this recording."""
+
+    type: Literal["recording"]
+    upload: UploadId = Field(description="An uploaded recording.")
+    transcript: Words | None = Field(default=None, description="What is said, if known.")
+    language: Name = "en-us"
+    normalise_loudness: bool = False
+
+
+class Script(Resource):
+    """Speak this text."""
+
+    type: Literal["script"]
+    script: Words = Field(description="The words to say.", examples=["Welcome to the team!"])
+    voice: Name = Field(default="en-us", description="A name from /v1/voices.")
+    rate: float = Field(default=1.0, ge=0.5, le=2.0)
+    pitch: float = Field(default=1.0, ge=0.5, le=1.5)
+
+
+class Topic(Resource):
+    """Write a script on this topic, then speak it."""
+
+    type: Literal["topic"]
+    topic: Annotated[Words, StringConstraints(max_length=2_000)]
+    duration_s: float = Field(default=30.0, ge=5, le=600)
+    language: Name = "English"
+    tone: Name = "friendly"
+    voice: Name = "en-us"
+
+
+Speech = Annotated[Recording | Script | Topic, Field(discriminator="type")]
+
+
+class Background(Resource):
+    kind: BackgroundKind = BackgroundKind.ORIGINAL
+    colour: HexColour | None = Field(default=None, description="For kind colour: #rrggbb.")
+    upload: UploadId | None = Field(default=None, description="For kind picture.")
+
+
+class Look(Resource):
+    """How the video looks."""
+
+    resolution: Literal[256, 512, 720, 1080] = Field(default=512, description="Short side, pixels.")
+    aspect: Aspect = Aspect.SQUARE
+    fps: FrameRate = FrameRate.PAL
+    background: Background = Background()
+    captions: Captions = Captions.SIDECAR
+    head_motion: float = Field(default=1.0, ge=0, le=1.5)
+    expressiveness: float = Field(default=1.0, ge=0.5, le=1.5)
+    seed: int = Field(default=0, ge=0, lt=2**31)
+
+
+EXAMPLE: JsonDict = {
+    "portrait": {"upload": "upl_" + "0" * 32},
+    "speech": {"type": "script", "script": "Welcome to the team!", "voice": "en-us"},
+    "look": {"resolution": 512, "aspect": "9:16"},
+    "metadata": {"order": "1234"},
+}
+
+
+class NewVideo(Resource):
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+
+    portrait: Portrait
+    speech: Speech
+    look: Look = Look()
+    renderer: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$")] = "auto"
+    priority: Priority = Field(default="default", description="Which queue it waits in.")
+    metadata: Labels = Field(default={}, description="Yours; returned and in every event.")
+    max_price: Decimal | None = Field(
+        default=None, ge=0, le=1_000_000, description="Refuse it where the quote is higher."
+    )
+
+
+class NewQuote(Resource):
+    """What a video would cost: the same body as a video, the portrait may be left out."""
+
+    portrait: Portrait | None = None
+    speech: Speech
+    look: Look = Look()
+    renderer: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$")] = "auto"
+    priority: Priority = "default"
+
+
+class NewPreflight(Resource):
+    portrait: Portrait
+    recording: UploadId | None = Field(default=None, description="An uploaded recording.")
+
+
+class NewBatch(Resource):
+    name: Short = Field(default="", description="Yours.", max_length=128)
+    videos: tuple[NewVideo, ...] = Field(min_length=1, max_length=MOST_IN_BATCH)
+
+
+# --------------------------------------------------------------------------------------- resources
+
+
+class UploadResource(Resource):
+    id: UploadId
+    status: Literal["ready", "pending"] = "ready"
+    kind: Literal["image", "audio"]
+    media_type: str
+    size: int = Field(description="Bytes.")
+    sha256: str | None
+    width: int | None = None
+    height: int | None = None
+    duration_s: float | None = Field(
+        default=None, description="Of a recording; a compressed one's is known after a preflight."
+    )
+    created_at: datetime
+
+
+class Money(Resource):
+    amount: Decimal
+    currency: str
+
+    @classmethod
+    def of(cls, micros: int, currency: str) -> Self:
+        return cls(amount=Decimal(micros) / MICROS, currency=currency)
+
+
+class Quote(Resource):
+    """What a video is going to need, said before it is made."""
+
+    speech_s: float = Field(description="Length of the speech, seconds.")
+    exact: bool = Field(description="False: the length is estimated from words or from bytes.")
+    render_s: float = Field(description="Seconds of a renderer, by what finished videos took.")
+    queue_s: float = Field(description="Seconds of waiting, as the queue stands.")
+    eta_s: float = Field(description="Waiting and rendering.")
+    price: Money
+    measured_on: int = Field(description="Finished videos that the speed is taken from.")
+
+
+class Files(Resource):
+    """Links that hold for a day; every GET makes new ones."""
+
+    video: str
+    captions_srt: str | None = None
+    captions_vtt: str | None = None
+    thumbnail: str | None = None
+    contact_sheet: str | None = None
+    manifest: str | None = None
+
+
+class Receipt(Resource):
+    price: Money
+    video_s: float
+    render_s: float
+    stages_s: dict[str, float] = Field(description="Seconds of each stage.")
+
+
+class MadeVideo(Resource):
+    """Facts of a finished video."""
+
+    duration_s: float
+    width: int
+    height: int
+    fps: str
+    frames: int
+    renderer: str
+    quality: QualityReport
+    warnings: tuple[str, ...] = ()
+
+
+class VideoResource(Resource):
+    id: str = Field(examples=["vid_" + "0" * 32])
+    status: Status
+    stage: str | None = Field(default=None, description="What is being done.")
+    percent: float = Field(description="Of the whole, 0 to 100.")
+    queue_position: int | None = Field(default=None, description="1: next.")
+    eta_s: float | None = Field(default=None, description="Seconds until it is done, about.")
+    cancel_requested: bool = False
+    request: dict[str, Any] = Field(description="As it was asked for.")
+    metadata: dict[str, str]
+    batch: str | None = None
+    quoted: Money
+    files: Files | None = None
+    links_expire_at: datetime | None = None
+    result: MadeVideo | None = None
+    receipt: Receipt | None = None
+    error: Failure | None = None
+    created_at: datetime
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+class VideoPage(Resource):
+    data: tuple[VideoResource, ...]
+    next_cursor: str | None = Field(default=None, description="For the page after this one.")
+
+
+class UploadPage(Resource):
+    data: tuple[UploadResource, ...]
+    next_cursor: str | None = None
+
+
+class PreflightResource(Resource):
+    id: str
+    status: Literal["running", "done", "failed"]
+    portrait: PortraitReport | None = Field(default=None, description="The faces, with boxes.")
+    portrait_refused: Failure | None = Field(default=None, description="Why it would not do.")
+    recording: RecordingReport | None = None
+    recording_refused: Failure | None = None
+    error: Failure | None = Field(default=None, description="Where it could not be looked at.")
+    created_at: datetime
+
+
+class BatchResource(Resource):
+    id: str
+    name: str
+    status: Literal["open", "finished"]
+    videos: int
+    counts: dict[Status, int]
+    created_at: datetime
+
+
+class BatchPage(Resource):
+    data: tuple[BatchResource, ...]
+    next_cursor: str | None = None
+
+
+class VoiceResource(Resource):
+    name: str
+    language: str
+    gender: str
+    description: str
+
+
+class VoiceList(Resource):
+    data: tuple[VoiceResource, ...]
+
+
+class UsageLine(Resource):
+    day: str = Field(examples=["2026-11-24"])
+    key: str
+    videos: int
+    done: int
+    failed: int
+    video_s: float
+    render_s: float
+    price: Money
+
+
+class UsageList(Resource):
+    data: tuple[UsageLine, ...]
+    month_total: Money
+    monthly_budget: Money | None = None

@@ -1,0 +1,71 @@
+"""API keys: shown once, kept as a hash."""
+
+import hashlib
+import hmac
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.clock import now
+from api.ids import new_id
+from api.tables import ApiKey
+from models.errors import InvalidRequest
+
+PREFIX = "av_live_"
+SHOWN = len(PREFIX) + 6
+SCOPES = ("read", "write", "webhooks")  # see, make and delete, manage endpoints
+
+
+@dataclass(frozen=True)
+class NewKey:
+    secret: str  # the only time that it can be seen
+    row: ApiKey
+
+
+def make_key(
+    owner: str,
+    name: str,
+    *,
+    scopes: tuple[str, ...] = SCOPES,
+    expires_at: datetime | None = None,
+    requests_per_minute: int | None = None,
+    calls_per_minute: int | None = None,
+    monthly_budget: int | None = None,
+) -> NewKey:
+    """A key of 256 bits of chance. Raises InvalidRequest for a scope that does not exist."""
+    for scope in scopes:
+        if scope not in SCOPES:
+            raise InvalidRequest(f"no scope {scope!r}: use {', '.join(SCOPES)}")
+    secret = PREFIX + secrets.token_urlsafe(32)
+    row = ApiKey(
+        id=new_id("key"),
+        owner=owner,
+        name=name,
+        prefix=secret[:SHOWN],
+        hash=hashed(secret),
+        scopes=" ".join(scopes),
+        expires_at=expires_at,
+        requests_per_minute=requests_per_minute,
+        calls_per_minute=calls_per_minute,
+        monthly_budget=monthly_budget,
+        created_at=now(),
+    )
+    return NewKey(secret, row)
+
+
+def hashed(secret: str) -> str:
+    """Plain SHA-256: what has 256 bits of chance needs no slow hash."""
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+async def find_key(session: AsyncSession, secret: str) -> ApiKey | None:
+    wanted = hashed(secret)
+    row = await session.scalar(select(ApiKey).where(ApiKey.hash == wanted))
+    return row if row is not None and hmac.compare_digest(row.hash, wanted) else None
+
+
+def is_valid(row: ApiKey, at: datetime) -> bool:
+    return row.revoked_at is None and (row.expires_at is None or at < row.expires_at)

@@ -1,0 +1,116 @@
+"""One gateway of all does what only one may do: a lease in the database says which."""
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+from datetime import timedelta
+
+from sqlalchemy import or_, update
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from api.clock import now
+from api.database import Database
+from api.dispatch import Dispatcher
+from api.idempotency import forget_old
+from api.metrics import Metrics
+from api.tables import Lease
+from models.errors import AvatarError
+
+log = logging.getLogger(__name__)
+
+NAME = "dispatcher"
+HOLD = timedelta(seconds=6)
+PAUSE_S = 0.5
+AWAY_S = 2.0  # after Prefect or the database did not answer
+TIDY_EVERY = 1_200  # passes
+
+
+class Leader:
+    """The loop of one process: it works while it holds the lease, and waits for it otherwise."""
+
+    def __init__(self, database: Database, dispatcher: Dispatcher, metrics: Metrics) -> None:
+        self._database, self._dispatcher, self._metrics = database, dispatcher, metrics
+        self._holder = f"{socket.gethostname()[:32]}-{os.getpid()}-{secrets.token_hex(4)}"
+        self._wake = asyncio.Event()
+        self._passes = 0
+        self.prefect_up: bool | None = None  # None: this process has not asked yet
+
+    def wake(self) -> None:
+        """Something was accepted: do not wait for the next pass."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        while True:
+            pause = await self._guarded_pass()
+            try:
+                await asyncio.wait_for(self._wake.wait(), pause)
+            except TimeoutError:
+                continue
+            finally:
+                self._wake.clear()
+
+    async def release(self) -> None:
+        """So that another process takes over at once."""
+        async with self._database.writing() as session:
+            await session.execute(
+                update(Lease).where(Lease.holder == self._holder).values(until=now())
+            )
+
+    async def _guarded_pass(self) -> float:
+        """Nothing that goes wrong in a pass ends the loop: the next one begins afresh."""
+        try:
+            await self._pass()
+        except AvatarError as error:
+            self._prefect_is(False, str(error))
+            return AWAY_S
+        except (SQLAlchemyError, OSError) as error:
+            log.error("the database does not answer: %s", error)
+            return AWAY_S
+        except Exception:
+            log.exception("a pass of the dispatcher failed")
+            return AWAY_S
+        return PAUSE_S
+
+    async def _pass(self) -> None:
+        holds = await self.hold()
+        self._metrics.leader.set(holds)
+        if not holds:
+            return
+        ordered = await self._dispatcher.dispatch()
+        seen = await self._dispatcher.reconcile()
+        if ordered or seen:
+            self._prefect_is(True)
+        self._passes += 1
+        if self._passes % TIDY_EVERY == 0:
+            async with self._database.writing() as session:
+                await forget_old(session)
+
+    async def hold(self) -> bool:
+        """Take the lease or keep it; False while another process has it."""
+        at = now()
+        async with self._database.writing() as session:
+            taken = await session.execute(
+                update(Lease)
+                .where(Lease.name == NAME, or_(Lease.holder == self._holder, Lease.until < at))
+                .values(holder=self._holder, until=at + HOLD)
+            )
+            if getattr(taken, "rowcount", 0):
+                return True
+            if await session.get(Lease, NAME) is not None:
+                return False
+        try:
+            async with self._database.writing() as session:
+                session.add(Lease(name=NAME, holder=self._holder, until=at + HOLD))
+        except IntegrityError:
+            return False  # another process was quicker
+        return True
+
+    def _prefect_is(self, up: bool, why: str = "") -> None:
+        self._metrics.prefect_up.set(up)
+        if up and self.prefect_up is False:
+            log.warning("Prefect answers again: what was accepted is delivered now")
+        if not up and self.prefect_up is not False:
+            log.error("videos are accepted and wait for Prefect: %s", why)
+        self.prefect_up = up

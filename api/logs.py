@@ -1,0 +1,39 @@
+"""One JSON object a line; nothing in it is a key, a token or a signed link."""
+
+import json
+import logging
+import logging.config
+import re
+from datetime import UTC, datetime
+
+SECRETS = re.compile(
+    r"av_live_[A-Za-z0-9_-]+|Bearer\s+\S+|eyJ[\w-]+\.[\w-]+\.[\w-]*|(?<=signature=)\w+"
+    r"|(?<=://)[^/\s@]+(?=@)"
+)
+
+
+class JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        line |= getattr(record, "facts", {})
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return SECRETS.sub("…", json.dumps(line, ensure_ascii=False, default=str))
+
+
+def configure(level: str = "INFO") -> None:
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {"json": {"()": JsonLines}},
+            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+            "root": {"level": level, "handlers": ["stderr"]},
+            "loggers": {name: {"level": "WARNING"} for name in ("httpx", "httpcore", "alembic")},
+        }
+    )

@@ -1,0 +1,83 @@
+"""JSON Web Tokens of the operator's identity provider: one algorithm, one issuer, one audience."""
+
+import json
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet, OctKey
+from joserfc.jwt import JWTClaimsRegistry
+
+from api.problems import unavailable
+from api.settings import Settings
+
+log = logging.getLogger(__name__)
+
+JWKS_KEPT_S = 600.0
+JWKS_UNKNOWN_KEY_S = 30.0  # a new key may be fetched this often, so that rotation is quick
+LEEWAY_S = 30
+LONGEST_TOKEN = 8_192
+
+
+class Tokens:
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._keys: KeySet | None = None
+        self._fetched_at = 0.0
+        self._claims = JWTClaimsRegistry(
+            leeway=LEEWAY_S,
+            iss={"essential": True, "value": settings.jwt_issuer or ""},
+            aud={"essential": True, "value": settings.jwt_audience or ""},
+            exp={"essential": True},
+            sub={"essential": True},
+        )
+
+    @property
+    def accepted(self) -> bool:
+        return self._settings.jwt_secret is not None or self._settings.jwt_jwks is not None
+
+    async def claims(self, token: str) -> dict[str, Any] | None:
+        """What a valid token says, None for any other. Raises Problem where keys are away."""
+        if not self.accepted or len(token) > LONGEST_TOKEN:
+            return None
+        found = self._checked(token, await self._key(JWKS_KEPT_S))
+        if found is None and self._settings.jwt_jwks is not None:
+            found = self._checked(token, await self._key(JWKS_UNKNOWN_KEY_S))
+        return found
+
+    def _checked(self, token: str, key: OctKey | KeySet) -> dict[str, Any] | None:
+        try:
+            decoded = jwt.decode(token, key, algorithms=[self._settings.token_algorithm])
+            self._claims.validate(decoded.claims)
+        except (JoseError, ValueError) as error:
+            log.info("a token was refused: %s", type(error).__name__)
+            return None
+        subject = decoded.claims["sub"]
+        return decoded.claims if isinstance(subject, str) and 0 < len(subject) <= 100 else None
+
+    async def _key(self, kept_s: float) -> OctKey | KeySet:
+        if self._settings.jwt_secret is not None:
+            return OctKey.import_key(self._settings.jwt_secret.get_secret_value())
+        if self._keys is None or time.monotonic() - self._fetched_at > kept_s:
+            self._keys = await self._fetched()
+            self._fetched_at = time.monotonic()
+        return self._keys
+
+    async def _fetched(self) -> KeySet:
+        place = self._settings.jwt_jwks or ""
+        try:
+            if not place.startswith(("https://", "http://")):
+                return KeySet.import_key_set(json.loads(Path(place).read_bytes()))
+            async with httpx.AsyncClient(timeout=5) as client:
+                answer = (await client.get(place)).raise_for_status()
+                return KeySet.import_key_set(answer.json())
+        except (httpx.HTTPError, OSError, ValueError, JoseError) as error:
+            if self._keys is not None:
+                log.error("the keys at %s cannot be read, the last ones stay: %s", place, error)
+                return self._keys
+            log.error("the keys at %s cannot be read: %s", place, error)
+            raise unavailable("tokens cannot be checked now: try again in a moment") from error
