@@ -23,6 +23,7 @@ from api.links import Links
 from api.metrics import Metrics
 from api.middleware import Around
 from api.quotes import Prices
+from api.responses import describe_problems
 from api.routes import ROUTERS
 from api.settings import Settings
 from api.tables import Secret
@@ -49,6 +50,7 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)
+    describe_problems(app)
     app.add_middleware(BoundedBodies)
     if settings.cors_origins:
         app.add_middleware(
@@ -68,6 +70,7 @@ async def _lifespan(app: FastAPI, settings: Settings, metrics: Metrics) -> Async
     async with AsyncExitStack() as stack:
         gateway = await _gateway(settings, metrics, stack)
         app.state.gateway = gateway
+        app.state.streams = {}
         await stack.enter_async_context(_background(gateway.leader))
         yield
 

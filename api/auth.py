@@ -39,7 +39,9 @@ async def identified(
     if given is None:
         if here.settings.open_access and _is_this_machine(request):
             return _unbounded(here.settings)
-        raise _unauthorised("no key was sent: send one as a Bearer token in the Authorization header")
+        raise _unauthorised(
+            "no key was sent: send one as a Bearer token in the Authorization header"
+        )
     caller = await _of_credentials(given.credentials, here)
     if caller is None:
         raise _unauthorised("the key or token is not valid (any more): check it, or make another")

@@ -40,6 +40,10 @@ def portrait_source(portrait: public.Portrait, uploads: Uploads) -> flow.Portrai
     return flow.PortraitSource(image=image, face_index=portrait.face_index)
 
 
+def audio_source(name: str, uploads: Uploads) -> str:
+    return _key(uploads, name, "audio", "recording")
+
+
 def check_look(request: public.NewVideo | public.NewQuote) -> None:
     background = request.look.background
     if (background.kind == "colour") != (background.colour is not None):

@@ -2,8 +2,11 @@
 
 from typing import Any
 
+from fastapi import FastAPI
+
 from api.problems import MEDIA_TYPE, ProblemDocument
 
+Responses = dict[int | str, dict[str, Any]]
 TEXTS = {
     400: "The body cannot be read.",
     401: "No valid key or token.",
@@ -22,15 +25,26 @@ TEXTS = {
 }
 ALWAYS = (401, 403, 422, 429, 503)
 BODY = (400, 408, 413)
+REFERENCE = "#/components/schemas/{model}"
 
 
-def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    schema = ProblemDocument.model_json_schema(ref_template="#/components/schemas/{model}")
-    schema.pop("$defs", None)
+def problems(*statuses: int) -> Responses:
+    content = {MEDIA_TYPE: {"schema": {"$ref": REFERENCE.format(model="ProblemDocument")}}}
     return {
-        status: {
-            "description": TEXTS[status],
-            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}},
-        }
+        status: {"description": TEXTS[status], "content": content}
         for status in sorted({*ALWAYS, *statuses})
     }
+
+
+def describe_problems(app: FastAPI) -> None:
+    """Put the shape of a problem, which no route returns, among the document's schemas."""
+    made = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = made()
+        schema = ProblemDocument.model_json_schema(ref_template=REFERENCE)
+        found = {**schema.pop("$defs", {}), "ProblemDocument": schema}
+        document["components"]["schemas"].update(found)
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]

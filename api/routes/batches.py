@@ -1,0 +1,117 @@
+"""Many videos by one request: all are accepted, or none."""
+
+from collections.abc import Sequence
+
+from fastapi import APIRouter, Response
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api import dispatch
+from api.auth import Reader, Starter, Writer
+from api.clock import now
+from api.contracts import BatchPage, BatchResource, NewBatch
+from api.gateway import Here
+from api.idempotency import IdempotencyKey, Once, Reply
+from api.ids import is_id, new_id
+from api.pages import Cursor, Limit, page
+from api.problems import not_found
+from api.resources import batch_resource
+from api.responses import BODY, problems
+from api.routes.videos import LOCATION, check_stored
+from api.tables import Batch, Video
+
+router = APIRouter(prefix="/v1/batches", tags=["batches"])
+
+
+@router.post(
+    "",
+    status_code=202,
+    response_model=BatchResource,
+    responses={
+        202: {"description": "Accepted, every one.", "headers": LOCATION},
+        **problems(402, 409, *BODY),
+    },
+)
+async def create_batch(
+    request: NewBatch, caller: Starter, here: Here, idempotency_key: IdempotencyKey = None
+) -> Response:
+    """Accept up to 100 videos; they wait in the batch queue, behind everything urgent."""
+    once = Once(here.database, caller.owner, "batches", idempotency_key, request.model_dump_json())
+
+    async def work(session: AsyncSession) -> Reply:
+        row = Batch(
+            id=new_id("bat"),
+            owner=caller.owner,
+            name=request.name,
+            videos=len(request.videos),
+            created_at=now(),
+        )
+        session.add(row)
+        await here.desk.accept(session, caller, request.videos, row.id)
+        await check_stored(here, session, *request.videos)
+        body = batch_resource(row, {"queued": row.videos}).model_dump(mode="json")
+        return Reply(202, body, {"Location": f"/v1/batches/{row.id}"})
+
+    answer = await once.answer(work)
+    here.leader.wake()
+    return answer
+
+
+@router.get("", response_model=BatchPage, responses=problems())
+async def list_batches(
+    caller: Reader, here: Here, limit: Limit = 20, cursor: Cursor = None
+) -> BatchPage:
+    """Your batches, the newest first."""
+    query = select(Batch).where(Batch.owner == caller.owner)
+    async with here.database.reading() as session:
+        rows, following = await page(session, query, Batch.id, cursor, limit, lambda row: row.id)
+        counts = await _counts(session, [row.id for row in rows])
+    data = tuple(batch_resource(row, counts.get(row.id, {})) for row in rows)
+    return BatchPage(data=data, next_cursor=following)
+
+
+@router.get("/{batch_id}", response_model=BatchResource, responses=problems(404))
+async def get_batch(batch_id: str, caller: Reader, here: Here) -> BatchResource:
+    """How many are where; the videos themselves: GET /v1/videos?batch=…"""
+    async with here.database.reading() as session:
+        row = await _owned(session, caller.owner, batch_id)
+        counts = await _counts(session, [row.id])
+    return batch_resource(row, counts.get(row.id, {}))
+
+
+@router.post(
+    "/{batch_id}/cancel", status_code=202, response_model=BatchResource, responses=problems(404)
+)
+async def cancel_batch(batch_id: str, caller: Writer, here: Here) -> BatchResource:
+    """Cancel what is not finished of it."""
+    async with here.database.writing() as session:
+        row = await _owned(session, caller.owner, batch_id)
+        query = select(Video).where(Video.batch_id == row.id, Video.open.is_(True))
+        for video in (await session.scalars(query.order_by(Video.id).with_for_update())).all():
+            if not video.cancel_asked:
+                await dispatch.cancel(session, video)
+        await session.flush()
+        counts = await _counts(session, [row.id])
+    here.leader.wake()
+    return batch_resource(row, counts.get(row.id, {}))
+
+
+async def _counts(session: AsyncSession, ids: Sequence[str]) -> dict[str, dict[str, int]]:
+    query = (
+        select(Video.batch_id, Video.status, func.count())
+        .where(Video.batch_id.in_(ids))
+        .group_by(Video.batch_id, Video.status)
+    )
+    found: dict[str, dict[str, int]] = {}
+    for batch_id, status, count in await session.execute(query):
+        found.setdefault(batch_id or "", {})[status] = count
+    return found
+
+
+async def _owned(session: AsyncSession, owner: str, batch_id: str) -> Batch:
+    row = None
+    if is_id(batch_id, "bat"):
+        row = await session.scalar(select(Batch).where(Batch.id == batch_id, Batch.owner == owner))
+    if row is None:
+        raise not_found("batch", batch_id)
+    return row

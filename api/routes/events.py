@@ -1,0 +1,93 @@
+"""A video's events as they happen (server-sent events), resumable by Last-Event-ID."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Header, Request, Response
+from sqlalchemy import select
+from sse_starlette import EventSourceResponse, ServerSentEvent
+
+from api.auth import Reader
+from api.database import Database
+from api.gateway import Here
+from api.problems import Problem
+from api.responses import problems
+from api.routes.videos import owned_video
+from api.tables import Event
+
+router = APIRouter(prefix="/v1/videos", tags=["videos"])
+
+EVERY_S = 0.5
+HEARTBEAT_S = 15
+MOST_STREAMS = 20  # of one owner in one process
+ENDS = ("video.done", "video.failed", "video.cancelled")
+PAGE = 200
+EXAMPLE = 'id: 17\nevent: video.running\ndata: {"id": "vid_…", "status": "running"}\n\n'
+
+
+@router.get(
+    "/{video_id}/events",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "`video.queued`, `.running`, `.progress`, then one of `.done`, `.failed`"
+            " and `.cancelled`, after which the stream ends.",
+            "content": {"text/event-stream": {"schema": {"type": "string"}, "example": EXAMPLE}},
+        },
+        **problems(404),
+    },
+)
+async def follow_video(
+    request: Request,
+    video_id: str,
+    caller: Reader,
+    here: Here,
+    last_event_id: Annotated[
+        str | None, Header(alias="Last-Event-ID", pattern=r"^\d{1,18}$")
+    ] = None,
+) -> Response:
+    """Everything that has happened, then everything that happens. A lost line may be resumed."""
+    async with here.database.reading() as session:
+        await owned_video(session, caller.owner, video_id)
+    streams: dict[str, int] = request.app.state.streams
+    if streams.get(caller.owner, 0) >= MOST_STREAMS:
+        raise Problem(
+            429,
+            "too_many_streams",
+            f"you follow {MOST_STREAMS} videos already: close some, or use webhooks",
+            headers={"Retry-After": "10"},
+        )
+    events = _counted(
+        streams, caller.owner, _events(here.database, video_id, int(last_event_id or 0))
+    )
+    return EventSourceResponse(events, ping=HEARTBEAT_S, headers={"X-Accel-Buffering": "no"})
+
+
+async def _counted(
+    streams: dict[str, int], owner: str, events: AsyncIterator[ServerSentEvent]
+) -> AsyncIterator[ServerSentEvent]:
+    streams[owner] = streams.get(owner, 0) + 1
+    try:
+        async for event in events:
+            yield event
+    finally:
+        streams[owner] -= 1
+        if not streams[owner]:
+            del streams[owner]
+
+
+async def _events(database: Database, video_id: str, after: int) -> AsyncIterator[ServerSentEvent]:
+    while True:
+        async with database.reading() as session:
+            query = select(Event).where(Event.video_id == video_id, Event.id > after)
+            rows = (await session.scalars(query.order_by(Event.id).limit(PAGE))).all()
+        for row in rows:
+            after = row.id
+            data = json.dumps(row.data, ensure_ascii=False)
+            yield ServerSentEvent(data=data, event=row.type, id=str(row.id))
+            if row.type in ENDS:
+                return
+        if not rows:
+            await asyncio.sleep(EVERY_S)

@@ -1,0 +1,70 @@
+"""What was made and what it cost, by day and key."""
+
+from datetime import date, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from sqlalchemy import case, func, select
+
+from api import accounts
+from api.auth import Reader
+from api.clock import now
+from api.contracts import Money, UsageLine, UsageList
+from api.gateway import Here
+from api.responses import problems
+from api.tables import Charge
+
+router = APIRouter(prefix="/v1/usage", tags=["usage"])
+
+DAYS = 31
+
+
+@router.get("", response_model=UsageList, responses=problems())
+async def usage(
+    caller: Reader,
+    here: Here,
+    since: Annotated[date | None, Query(description="First day; 31 days if empty.")] = None,
+    until: Annotated[date | None, Query(description="Last day.")] = None,
+) -> UsageList:
+    """Finished videos cost what they came to, open ones what was quoted, failed ones nothing."""
+    last = until or now().date()
+    first = since or (last - timedelta(days=DAYS) if last.year > 1 else last)
+    query = (
+        select(
+            Charge.day,
+            Charge.key_id,
+            func.count(),
+            func.sum(case((Charge.status == "done", 1), else_=0)),
+            func.sum(case((Charge.status == "failed", 1), else_=0)),
+            func.sum(Charge.video_s),
+            func.sum(Charge.render_s),
+            func.sum(Charge.amount),
+        )
+        .where(Charge.owner == caller.owner)
+        .where(Charge.day >= first.isoformat(), Charge.day <= last.isoformat())
+        .group_by(Charge.day, Charge.key_id)
+        .order_by(Charge.day, Charge.key_id)
+    )
+    currency = here.settings.currency
+    async with here.database.reading() as session:
+        rows = (await session.execute(query)).all()
+        spent = await accounts.spent_this_month(session, caller.key_id)
+    lines = tuple(
+        UsageLine(
+            day=day,
+            key=key,
+            videos=videos,
+            done=done,
+            failed=failed,
+            video_s=round(video_s, 2),
+            render_s=round(render_s, 2),
+            price=Money.of(int(amount), currency),
+        )
+        for day, key, videos, done, failed, video_s, render_s, amount in rows
+    )
+    budget = caller.monthly_budget
+    return UsageList(
+        data=lines,
+        month_total=Money.of(spent, currency),
+        monthly_budget=None if budget is None else Money.of(budget, currency),
+    )
