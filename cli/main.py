@@ -9,8 +9,11 @@ from typing import Annotated
 import typer
 from typer.exceptions import TyperException
 
+from cli.autoscale import autoscale
 from cli.check import check
+from cli.keys import keys
 from cli.render import render
+from cli.serve import serve
 from cli.up import up
 from cli.voices import voices
 from models.errors import AvatarError, BelowTheBar, InputError, ServiceError, SetupError
@@ -36,6 +39,9 @@ app.command()(render)
 app.command()(up)
 app.command()(check)
 app.command()(voices)
+app.command()(serve)
+app.add_typer(keys)
+app.command()(autoscale)
 
 
 def _print_version(wanted: bool) -> None:

@@ -1,19 +1,16 @@
 """`python -m infra.autoscaler` scales a pool as the environment says, until SIGTERM or Ctrl-C."""
 
-import logging
-import signal
-import threading
+import sys
 
-from infra.autoscaler.service import AutoscalerSettings, serve
+from infra.autoscaler.service import AutoscalerSettings, serve_until_told
+from models.errors import AvatarError
 
 
 def main() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda number, frame: stop.set())
-    serve(AutoscalerSettings(), stop)
+    try:
+        serve_until_told(AutoscalerSettings())
+    except AvatarError as error:
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,9 @@
 """The autoscaler as a process: settings in, and it runs until it is told to stop."""
 
+import logging
 import shlex
+import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,7 +20,9 @@ from infra.autoscaler.drivers.processes import WorkerProcesses
 from infra.autoscaler.exporter import Exporter
 from infra.autoscaler.loop import Autoscaler
 from infra.autoscaler.rules import Rule, rule_for
+from models.assets import DEFAULT_CACHE
 from models.errors import MissingDependency
+from models.storage import digest
 
 
 class AutoscalerSettings(BaseSettings):
@@ -45,6 +50,9 @@ class AutoscalerSettings(BaseSettings):
     )
     drain_s: float = Field(default=600.0, ge=0, description="Longest time to finish a run.")
     log: Path | None = Field(default=None, description="File for what the workers say.")
+    folder: Path | None = Field(
+        default=None, description="Remembers its workers, should it be killed."
+    )
     group: str | None = Field(
         default=None, description="EC2 Auto Scaling group, instead of this machine."
     )
@@ -63,8 +71,26 @@ class AutoscalerSettings(BaseSettings):
             slots=self.slots,
         )
 
+    @property
+    def memory(self) -> Path:
+        """One folder for each pool of each server, unless one is named."""
+        named = digest(self.prefect_url, self.pool)
+        return self.folder or DEFAULT_CACHE.parent / "autoscaler" / named
+
     def worker_command(self) -> list[str]:
-        return shlex.split(self.command or f"prefect worker start --pool {shlex.quote(self.pool)}")
+        if self.command:
+            return shlex.split(self.command)
+        return [sys.executable, "-m", "prefect", "worker", "start", "--pool", self.pool]
+
+
+def serve_until_told(settings: AutoscalerSettings) -> None:
+    """Scale until SIGTERM or Ctrl-C."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, frame: stop.set())
+    serve(settings, stop)
 
 
 def serve(settings: AutoscalerSettings, stop: threading.Event) -> None:
@@ -92,7 +118,10 @@ def _prefect(settings: AutoscalerSettings) -> httpx.Client:
 def _driver(settings: AutoscalerSettings, queue: PrefectQueue) -> Iterator[Driver]:
     if settings.group is None:
         with WorkerProcesses(
-            settings.worker_command(), drain_s=settings.drain_s, log=settings.log
+            settings.worker_command(),
+            drain_s=settings.drain_s,
+            log=settings.log,
+            folder=settings.memory,
         ) as workers:
             yield workers
         return

@@ -1,17 +1,14 @@
 """Workers as processes of this machine."""
 
 import logging
-import os
-import signal
-import subprocess
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from models.errors import SetupError
+from infra.autoscaler.drivers.records import Records
+from infra.autoscaler.drivers.worker_process import WorkerProcess
 
 _log = logging.getLogger(__name__)
 _POLL_S = 0.05
@@ -19,7 +16,7 @@ _POLL_S = 0.05
 
 @dataclass
 class _Draining:
-    process: subprocess.Popen[bytes]
+    worker: WorkerProcess
     until: float
 
 
@@ -28,7 +25,8 @@ class WorkerProcesses:
 
     A worker must finish its run and exit on SIGTERM. Each leads a process group of its own, so a
     Ctrl-C meets us alone, and the kill takes the worker's children with it. A run that outlives
-    its worker may end within the same bound. Leaving the block drains all of them.
+    its worker may end within the same bound. Leaving the block drains all of them. What a killed
+    predecessor left running is taken over, where both are given the same `folder`.
     """
 
     def __init__(
@@ -37,16 +35,20 @@ class WorkerProcesses:
         *,
         drain_s: float = 600.0,
         log: Path | None = None,
+        folder: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._command = list(command)
         self._drain_s = drain_s
         self._log_file = log
         self._clock = clock
-        self._working: list[subprocess.Popen[bytes]] = []
+        self._records = Records(folder) if folder else None
+        self._working: list[WorkerProcess] = []
         self._draining: list[_Draining] = []
 
     def __enter__(self) -> "WorkerProcesses":
+        if self._records:
+            self._adopt(self._records)
         return self
 
     def __exit__(
@@ -59,25 +61,27 @@ class WorkerProcesses:
 
     @property
     def pids(self) -> list[int]:
-        return [process.pid for process in self._working]
+        return [worker.pid for worker in self._working]
 
     @property
     def draining(self) -> int:
         return len(self._draining)
 
     def current(self) -> int:
-        for process in [process for process in self._working if process.poll() is not None]:
-            _log.warning("worker %d ended by itself with %s", process.pid, process.returncode)
-            self._working.remove(process)
-            self._finish(process)
+        for worker in [worker for worker in self._working if not worker.works()]:
+            _log.warning("worker %d ended by itself with %s", worker.pid, worker.status)
+            self._working.remove(worker)
+            self._finish(worker)
         return len(self._working)
 
     def scale_to(self, workers: int) -> None:
         self._end_overdue()
         for _ in range(workers - self.current()):
-            self._working.append(self._start())
+            self._start()
         while len(self._working) > workers:
-            self._drain(self._working.pop())  # the newest: the oldest is the warmest
+            worker = self._working.pop()  # the newest: the oldest is the warmest
+            worker.drain()
+            self._finish(worker)
 
     def close(self) -> None:
         """Drain all, wait for them within the bound, leave none behind."""
@@ -85,58 +89,36 @@ class WorkerProcesses:
         while self._draining:
             time.sleep(_POLL_S)
             self._end_overdue()
+        if self._records:
+            self._records.close()
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        try:
-            if self._log_file is None:
-                return self._popen(None)
-            with self._log_file.open("ab") as log:
-                return self._popen(log.fileno())
-        except OSError as error:
-            raise SetupError(
-                f"worker {' '.join(self._command)!r} does not start ({error}): correct the command"
-            ) from error
+    def _start(self) -> None:
+        worker = WorkerProcess.start(self._command, self._log_file)
+        self._working.append(worker)
+        if self._records:
+            self._records.keep(worker)
 
-    def _popen(self, output: int | None) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(
-            self._command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
+    def _adopt(self, records: Records) -> None:
+        for worker, draining in records.found():
+            _log.info("worker %d was left by another autoscaler: taken over", worker.pid)
+            if draining:
+                self._finish(worker)  # it was told: a second signal would end its run
+            else:
+                self._working.append(worker)
 
-    def _drain(self, process: subprocess.Popen[bytes]) -> None:
-        process.send_signal(signal.SIGTERM)
-        self._finish(process)
-
-    def _finish(self, process: subprocess.Popen[bytes]) -> None:
+    def _finish(self, worker: WorkerProcess) -> None:
         """Give it, or what it left behind, the time to end a run."""
-        self._draining.append(_Draining(process, self._clock() + self._drain_s))
+        self._draining.append(_Draining(worker, self._clock() + self._drain_s))
+        if self._records:
+            self._records.keep(worker, draining=True)
 
     def _end_overdue(self) -> None:
         for one in list(self._draining):
-            if _lives(one.process):
+            if one.worker.lives():
                 if self._clock() < one.until:
                     continue
-                _log.warning("worker %d drained over %g s: killed", one.process.pid, self._drain_s)
-                _kill(one.process)
+                _log.warning("worker %d drained over %g s: killed", one.worker.pid, self._drain_s)
+                one.worker.kill()
             self._draining.remove(one)
-
-
-def _lives(process: subprocess.Popen[bytes]) -> bool:
-    """Whether the worker, or a run that outlived it, is still there."""
-    if process.poll() is None:
-        return True
-    try:
-        os.killpg(process.pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    """End the worker and whatever is left of its group."""
-    with suppress(ProcessLookupError):  # it ended just now
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+            if self._records:
+                self._records.forget(one.worker)

@@ -1,15 +1,18 @@
 """Worker processes: real ones, started, drained and killed."""
 
+import json
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from infra.autoscaler.drivers.processes import WorkerProcesses
+from infra.autoscaler.drivers.worker_process import started_at
 from models.errors import SetupError
 
 WORKER = Path(__file__).with_name("fake_worker.py")
@@ -25,11 +28,7 @@ def until(true: Callable[[], bool]) -> None:
 
 
 def alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+    return started_at(pid) is not None
 
 
 class Clock:
@@ -145,3 +144,70 @@ def test_a_command_that_is_not_there_is_named() -> None:
         pytest.raises(SetupError, match="no-such-worker --pool gpu"),
     ):
         workers.scale_to(1)
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> list[str]:
+    return [sys.executable, str(WORKER), str(tmp_path), "0"]
+
+
+@contextmanager
+def left(command: list[str], folder: Path, workers: int) -> Iterator[WorkerProcesses]:
+    """What SIGKILL of the process that scales leaves: the lock goes, the workers stay."""
+    before = WorkerProcesses(command, folder=folder / "memory")
+    before.scale_to(workers)
+    ready(folder, before)
+    try:
+        yield before
+    finally:
+        before._records = None
+        before.close()  # init would reap them
+
+
+def forget(workers: WorkerProcesses) -> None:
+    assert workers._records
+    workers._records.close()
+
+
+def test_what_another_left_is_taken_over(tmp_path: Path, command: list[str]) -> None:
+    with left(command, tmp_path, workers=2) as before:
+        oldest, newest = before.pids
+        forget(before)
+        with WorkerProcesses(command, folder=tmp_path / "memory") as after:
+            assert (after.pids, after.current()) == ([oldest, newest], 2)
+            after.scale_to(1)
+            until((tmp_path / f"{newest}.done").exists)
+            assert after.pids == [oldest]
+        assert (tmp_path / f"{oldest}.done").exists()
+    assert [file.name for file in (tmp_path / "memory").iterdir()] == ["lock"]
+
+
+def test_what_drained_already_is_not_told_twice(tmp_path: Path, command: list[str]) -> None:
+    with left([*command[:-1], "1"], tmp_path, workers=1) as before:
+        (pid,) = before.pids
+        before.scale_to(0)
+        forget(before)
+        with WorkerProcesses(command, folder=tmp_path / "memory") as after:
+            assert (after.current(), after.draining) == (0, 1)
+        assert (tmp_path / f"{pid}.done").exists()
+
+
+def test_a_number_that_is_another_s_now_is_left_alone(tmp_path: Path, command: list[str]) -> None:
+    with left(command, tmp_path, workers=1) as before:
+        (pid,) = before.pids
+        forget(before)
+        record = tmp_path / "memory" / f"{pid}.json"
+        facts = json.loads(record.read_text())
+        record.write_text(json.dumps(facts | {"started": facts["started"] - 1}))
+        with WorkerProcesses(command, folder=tmp_path / "memory") as after:
+            assert (after.current(), after.draining) == (0, 0)
+        assert alive(pid)
+        assert not record.exists()
+
+
+def test_two_do_not_scale_from_one_folder(tmp_path: Path, command: list[str]) -> None:
+    with (
+        WorkerProcesses(command, folder=tmp_path / "memory"),
+        pytest.raises(SetupError, match="another autoscaler holds"),
+    ):
+        WorkerProcesses(command, folder=tmp_path / "memory")
