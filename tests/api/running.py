@@ -36,7 +36,11 @@ class Api:
         self.http = self.with_token(None)
 
     def key(self, owner: str, **options: object) -> str:
-        given: dict[str, Any] = {"requests_per_minute": 10_000, **options}
+        given: dict[str, Any] = {
+            "requests_per_minute": 10_000,
+            "calls_per_minute": 100_000,
+            **options,
+        }
         made = make_key(owner, owner, **given)
 
         async def add(database: Database) -> None:
@@ -96,7 +100,8 @@ def gateway_process(
     settings: Settings, port: int, log: Path
 ) -> Iterator["subprocess.Popen[bytes]"]:
     """`avatar serve` as an operator starts it."""
-    command = [sys.executable, "-m", "cli.main", "serve", "--port", str(port)]
+    program = "from cli.main import main; main()"
+    command = [sys.executable, "-c", program, "serve", "--port", str(port)]
     with log.open("wb") as out:
         process = subprocess.Popen(
             command, cwd=ROOT, env=_environment(settings), stdout=out, stderr=out
