@@ -20,6 +20,19 @@ READY_S, STOP_S, VIDEO_S = 90.0, 60.0, 90.0
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 
+class Patient(httpx.HTTPTransport):
+    """Asks again, as Prefect's own client does, where SQLite was locked: the server says 503."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        for _ in range(5):
+            reply = super().handle_request(request)
+            if reply.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                break
+            reply.close()
+            time.sleep(0.5)
+        return reply
+
+
 class Stack:
     """One `avatar up`, with a store and a home of its own."""
 
@@ -36,7 +49,7 @@ class Stack:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        self.client = httpx.Client(base_url=api, timeout=30)
+        self.client = httpx.Client(base_url=api, timeout=30, transport=Patient())
 
     def said(self) -> str:
         return self.log.read_text(encoding="utf-8")
@@ -72,6 +85,23 @@ class Stack:
 
     def finish(self, name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
         return self.until(self.ask(name, parameters), *FINAL)
+
+    def cancel(self, id: UUID) -> None:
+        state = {"type": "CANCELLING", "name": "Cancelling"}
+        self.client.post(f"/flow_runs/{id}/set_state", json={"state": state}).raise_for_status()
+
+    def waiting(self, name: str) -> list[dict[str, Any]]:
+        """Scheduled runs of FLOW/DEPLOYMENT."""
+        chosen = {
+            "deployments": {"id": {"any_": [self.deployment(name)["id"]]}},
+            "flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}},
+        }
+        return list(self.client.post("/flow_runs/filter", json=chosen).raise_for_status().json())
+
+    def runs(self, parent_of: str) -> list[dict[str, Any]]:
+        """Flow runs that this one started, wherever they ran."""
+        chosen = {"flow_runs": {"parent_flow_run_id": {"any_": [parent_of]}}}
+        return list(self.client.post("/flow_runs/filter", json=chosen).raise_for_status().json())
 
     def processes(self) -> list[psutil.Process]:
         """Whatever works for this store, wherever it hangs in the tree."""

@@ -51,6 +51,14 @@ def test_every_deployment_is_there_on_its_pool(stack: Stack) -> None:
     }
 
 
+def test_schedules_make_runs_with_their_parameters(stack: Stack) -> None:
+    def look() -> list[dict[str, Any]] | None:
+        return stack.waiting("expire-uploads/daily") or None
+
+    runs = eventually(look, 60, lambda: "the scheduler made no run")
+    assert runs[0]["parameters"] == {"uploads_days": 7, "work_days": 30, "dry_run": False}
+
+
 def test_a_video_asked_for_through_the_api_is_made(stack: Stack, portrait_file: Path) -> None:
     run = stack.finish("avatar-video/cpu", request(portrait_file))
     assert run["state_type"] == "COMPLETED", run["state"]
