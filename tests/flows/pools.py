@@ -25,9 +25,9 @@ ROOT = Path(__file__).resolve().parents[2]
 T = TypeVar("T")
 
 
-def deploy(client: SyncPrefectClient) -> None:
+def deploy(client: SyncPrefectClient, preload: list[str] = PRELOAD) -> None:
     for cpu, gpu in ((CPU, GPU), (IDLE, IDLE)):
-        make_pools(client, PoolSettings(cpu=cpu, gpu=gpu, preload=PRELOAD))
+        make_pools(client, PoolSettings(cpu=cpu, gpu=gpu, preload=preload))
     _deploy(client, "avatar-video", CPU)
     _deploy(client, "render-segment", GPU)
     _deploy(client, "render-segment", IDLE, name="nowhere")

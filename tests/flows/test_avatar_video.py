@@ -10,12 +10,13 @@ import pytest
 
 from flows.avatar_video import avatar_video
 from models.arrays import U8
-from models.contracts import VideoRequest, VideoResult
-from models.errors import BelowTheBar, EncodeFailed
+from models.contracts import PortraitSource, VideoRequest, VideoResult
+from models.errors import BelowTheBar, EncodeFailed, UnreadableImage
 from models.mesh.renderer import MeshPortrait, MeshRenderer
 from models.motion.tracks import MotionTrack
 from models.renderer import Span
 from models.renderers import RENDERERS
+from models.storage import LocalStore
 from tasks.progress import listening
 from tests.models.script.conftest import ChatServer, script, server
 
@@ -166,3 +167,37 @@ def test_a_failure_that_a_retry_can_help_is_tried_again(
 def test_no_work_folder_is_left(store_here: Path, portrait_file: Path, tmp_path: Path) -> None:
     avatar_video(request(portrait_file, tmp_path / "talk.mp4"))
     assert list((store_here / ".work").iterdir()) == []
+
+
+def test_a_key_prefix_holds_all_of_a_video(store_here: Path, portrait_file: Path) -> None:
+    store = LocalStore(store_here)
+    store.put(portrait_file, "uploads/astronaut.png")
+    asked = request(portrait_file, Path(), delivery={"key_prefix": "videos/v1"})
+    stored = PortraitSource(image="store:uploads/astronaut.png")
+    result = avatar_video(asked.model_copy(update={"portrait": stored}))
+    assert {entry.key for entry in store.entries("videos/v1/")} == {
+        f"videos/v1/{name}"
+        for name in (
+            "video.mp4",
+            "captions.srt",
+            "captions.vtt",
+            "thumbnail.jpg",
+            "sheet.png",
+            "manifest.json",
+            "result.json",
+        )
+    }
+    assert result.video == "videos/v1/video.mp4"
+    kept = store.path("videos/v1/result.json").read_text()
+    assert VideoResult.model_validate_json(kept) == result
+
+
+def test_a_failure_is_told_under_the_key_prefix(store_here: Path, tmp_path: Path) -> None:
+    asked = request(tmp_path / "gone.png", Path(), delivery={"key_prefix": "videos/v2"})
+    with pytest.raises(UnreadableImage):
+        avatar_video(asked)
+    (entry,) = LocalStore(store_here).entries("videos/v2/")
+    told = json.loads((store_here / entry.key).read_text())
+    assert entry.key == "videos/v2/error.json"
+    assert (told["code"], told["retryable"]) == ("image_unreadable", False)
+    assert "gone.png" in told["message"]
