@@ -8,7 +8,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 MODELS := .venv/.models
 
-.PHONY: setup demo up test check bench bench-portraits lock clean
+.PHONY: setup demo up test check bench bench-portraits bench-segments lock clean
 
 setup: $(READY) $(MODELS)
 
@@ -52,6 +52,10 @@ bench: setup
 # PORTRAITS=a folder of pictures; the astronaut is always among them.
 bench-portraits: setup
 	$(BIN)/python -m tests.perf.bench_portraits $(PORTRAITS)
+
+# MINUTES=5 of speech, rendered by one process and by two warm workers, compared frame by frame.
+bench-segments: setup
+	$(BIN)/python -m tests.perf.bench_segments $(MINUTES)
 
 lock:
 	$(BIN)/pip install --quiet uv
