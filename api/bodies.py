@@ -2,6 +2,7 @@
 
 import asyncio
 
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -20,16 +21,27 @@ class BoundedBodies:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             limit = LARGER.get(scope["path"].rstrip("/"), JSON_BYTES)
-            receive = _Bounded(receive, limit)
+            bounded = _Bounded(receive, limit, _announces_body(scope))
+            receive, send = bounded, bounded.hanging_up(send)
         await self._app(scope, receive, send)
 
 
 class _Bounded:
     """A receive that raises 413 and 408; the framework turns them into answers."""
 
-    def __init__(self, receive: Receive, limit: int) -> None:
-        self._receive, self._limit = receive, limit
+    def __init__(self, receive: Receive, limit: int, announced: bool) -> None:
+        self._receive, self._limit, self._announced = receive, limit, announced
         self._bytes, self._more = 0, True
+
+    def hanging_up(self, send: Send) -> Send:
+        """An answer given before the body has come ends the connection, or it would go on."""
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start" and self._more and self._announced:
+                MutableHeaders(scope=message)["Connection"] = "close"
+            await send(message)
+
+        return sending
 
     async def __call__(self) -> Message:
         if not self._more:  # what is waited for now is that the caller leaves
@@ -44,3 +56,8 @@ class _Bounded:
             if self._bytes > self._limit:
                 raise HTTPException(413, f"the body is too large: send at most {self._limit} bytes")
         return message
+
+
+def _announces_body(scope: Scope) -> bool:
+    names = {name for name, value in scope["headers"] if value != b"0"}
+    return b"content-length" in names or b"transfer-encoding" in names

@@ -1,0 +1,116 @@
+"""What holds for every route: problems, headers, bounds, and what is written to the log."""
+
+import io
+import json
+import logging
+
+import httpx
+import pytest
+
+from api.bodies import JSON_BYTES
+from api.logs import JsonLines
+from tests.api.running import Api
+
+JSON = {"Content-Type": "application/json"}
+HOSTILE_BODIES = {
+    "no JSON": (b"{", 400),
+    "not UTF-8": (b'{"a": "\xff"}', 400),
+    "a thousand lists": (b"[" * 200_000, 400),
+    "a list": (b"[]", 422),
+    "null": (b"null", 422),
+    "nothing": (b"", 422),
+    "a lone surrogate": (b'{"speech": {"type": "script", "script": "\\ud800"}}', 422),
+    "a surrogate for a name": (b'{"\\ud800": 1}', 422),
+    "a huge number": (b'{"max_price": 1' + b"0" * 5_000 + b"}", 400),
+    "infinity": (b'{"max_price": Infinity}', 422),
+    "a million letters": (b'{"a": "' + b"x" * JSON_BYTES + b'"}', 413),
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE_BODIES)
+def test_a_hostile_body_is_refused_as_a_problem(sqlite_api: Api, what: str) -> None:
+    content, status = HOSTILE_BODIES[what]
+    answer = sqlite_api.client("hostile").post("/v1/videos", content=content, headers=JSON)
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["code"]
+    assert sqlite_api.http.get("/healthz").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nowhere", 404),
+        ("PUT", "/v1/videos", 405),
+        ("GET", "/v1/videos/vid_x", 404),
+        ("GET", "/v1/videos/%00", 404),
+        ("GET", "/v1/videos/" + "x" * 5_000, 404),
+        ("GET", "/v1/videos?limit=0", 422),
+        ("GET", "/v1/videos?limit=1e9", 422),
+        ("GET", "/v1/videos?cursor=x'--", 422),
+        ("GET", "/v1/videos?status=finished", 422),
+        ("GET", "/v1/usage?since=0000-00-00", 422),
+        ("GET", "/v1/usage?since=0001-01-01&until=0001-01-01", 200),
+        ("GET", "/static/../app.py", 404),
+        ("GET", "/static/..%2fapp.py", 404),
+    ],
+)
+def test_a_strange_address_is_answered_plainly(
+    sqlite_api: Api, method: str, path: str, status: int
+) -> None:
+    answer = sqlite_api.client("stray").request(method, path)
+    assert answer.status_code == status, answer.text
+    if status >= 400:
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+def test_every_answer_carries_its_id_and_its_guards(sqlite_api: Api) -> None:
+    answer = sqlite_api.http.get("/healthz", headers={"X-Request-ID": "mine-1"})
+    assert answer.headers["x-request-id"] == "mine-1"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+    forged = sqlite_api.http.get("/healthz", headers={"X-Request-ID": "a b\tc"})
+    assert forged.headers["x-request-id"].startswith("req_")
+
+
+def test_other_sites_pages_may_not_call(sqlite_api: Api) -> None:
+    headers = {"Origin": "https://evil.example.com", "Access-Control-Request-Method": "GET"}
+    answer = sqlite_api.http.options("/v1/videos", headers=headers)
+    assert "access-control-allow-origin" not in answer.headers
+
+
+def test_metrics_are_not_for_those_behind_a_proxy(sqlite_api: Api) -> None:
+    assert sqlite_api.http.get("/metrics").status_code == 200
+    forwarded = {"X-Forwarded-For": "203.0.113.9"}
+    assert sqlite_api.http.get("/metrics", headers=forwarded).status_code == 403
+
+
+def test_the_log_keeps_no_secrets() -> None:
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonLines())
+    log = logging.Logger("test")
+    log.addHandler(handler)
+    secret = "av_live_" + "s3cr3t" * 7
+    log.info("Authorization: Bearer %s and %s", secret, "eyJhbGciOi.eyJzdWIi.c2lnbmF0dXJl")
+    log.info("GET /v1/videos/x/files/video.mp4?expires=1&signature=abcdef0123")
+    log.info("postgresql://user:passw0rd@host/db")
+    for leaked in ("s3cr3t", "eyJhbG", "abcdef0123", "passw0rd"):
+        assert leaked not in stream.getvalue()
+    assert all(json.loads(line)["message"] for line in stream.getvalue().splitlines())
+
+
+def test_the_documents_open_offline(sqlite_api: Api) -> None:
+    page = sqlite_api.http.get("/docs")
+    assert page.status_code == 200
+    assert "/v1/videos/{video_id}/events" in page.text
+    assert "https://" not in page.text.replace("https://example", "")
+    assert "<script" not in page.text
+    document = sqlite_api.http.get("/openapi.json").json()
+    assert "ProblemDocument" in document["components"]["schemas"]
+
+
+def test_a_voice_is_found_by_language(sqlite_api: Api) -> None:
+    client = sqlite_api.client("listener")
+    voices: httpx.Response = client.get("/v1/voices", params={"language": "de"})
+    assert {voice["language"].split("-")[0] for voice in voices.json()["data"]} == {"de"}
