@@ -263,9 +263,9 @@ async def cancel(session: AsyncSession, video: Video) -> None:
 
 
 async def _open(session: AsyncSession, name: str) -> Video | None:
-    return await session.scalar(
-        select(Video).where(Video.id == name, Video.open.is_(True)).with_for_update()
-    )
+    query = select(Video).where(Video.id == name, Video.open.is_(True)).with_for_update()
+    found: Video | None = await session.scalar(query)
+    return found
 
 
 def _remaining_s(video: Video) -> float | None:

@@ -18,7 +18,7 @@ Row = TypeVar("Row")
 
 async def page(
     session: AsyncSession,
-    query: Select[Row],
+    query: Select[tuple[Row]],
     ids: InstrumentedAttribute[str],
     cursor: str | None,
     limit: int,

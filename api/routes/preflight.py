@@ -94,7 +94,8 @@ async def _row(here: Gateway, caller: Caller, request: NewPreflight) -> Examinat
 
 async def _same(session: AsyncSession, owner: str, digest: str) -> Examination | None:
     query = select(Examination).where(Examination.owner == owner, Examination.digest == digest)
-    return await session.scalar(query.order_by(Examination.id).limit(1))
+    found: Examination | None = await session.scalar(query.order_by(Examination.id).limit(1))
+    return found
 
 
 async def _ordered(here: Gateway, row: Examination) -> Examination:

@@ -78,9 +78,9 @@ async def _recorded(here: Gateway, owner: str, file: uploads.Accepted) -> tuple[
 
 async def _same(here: Gateway, owner: str, sha256: str) -> Upload | None:
     async with here.database.reading() as session:
-        return await session.scalar(
-            select(Upload).where(Upload.owner == owner, Upload.sha256 == sha256)
-        )
+        query = select(Upload).where(Upload.owner == owner, Upload.sha256 == sha256)
+        found: Upload | None = await session.scalar(query)
+        return found
 
 
 @router.get("", response_model=UploadPage, responses=problems())
