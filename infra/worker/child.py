@@ -19,7 +19,6 @@ from importlib import import_module
 from typing import IO, Any
 from uuid import UUID
 
-from prefect.client.schemas.objects import StateType
 from prefect.context import SyncClientContext
 from prefect.flows import Flow
 
@@ -110,9 +109,7 @@ def _run(message: Run, answers: Answers) -> tuple[Ending, str]:
     except private.Cancelled:
         return Ending.CANCELLED, ""
     except private.Unreported as error:
-        state = message.run.state
-        cancelled = state is not None and state.type is StateType.CANCELLING
-        return Ending.CANCELLED if cancelled else Ending.UNREPORTED, str(error)
+        return Ending.UNREPORTED, str(error)
     return Ending.HANDLED, ""
 
 

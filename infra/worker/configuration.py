@@ -70,4 +70,5 @@ def code_folder(deployment: DeploymentResponse) -> str | None:
     """Where the code is a folder of this machine and no step fetches it."""
     if deployment.pull_steps or deployment.storage_document_id or not deployment.path:
         return None
-    return deployment.path if Path(deployment.path).is_dir() else None
+    folder = Path(deployment.path).absolute()
+    return str(folder) if folder.is_dir() else None

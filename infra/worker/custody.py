@@ -102,8 +102,14 @@ class Custody:
         elif ended.how is Ending.UNLOADABLE:
             reason: State[Any] = Failed(message=f"The flow cannot load: {ended.reason}")
             await outcome.tell(self.client, run, signed, reason)
+        elif ended.how is Ending.UNREPORTED and await self._is_cancelling(run):
+            await self._cancelled(run, signed, "before it began")
         elif ended.how is Ending.UNREPORTED:
             await self._crashed(run, signed, f"its end could not be reported ({ended.reason})")
+
+    async def _is_cancelling(self, run: UUID) -> bool:
+        now = await outcome.insist(lambda: self.client.read_flow_run(run))
+        return now.state is not None and now.state.type is StateType.CANCELLING
 
     async def _after_death(self, run: UUID, slot: Slot, signed: str, how: str) -> None:
         if slot.cancelled == run:

@@ -4,6 +4,7 @@ Prefect is pinned exactly because of this module; tests/infra/worker/test_privat
 where an upgrade moves or changes one of these.
 """
 
+import asyncio
 import signal
 import threading
 from collections.abc import Iterator
@@ -17,7 +18,7 @@ from prefect import flow_engine
 from prefect._flow_run_suspension import mark_flow_run_suspension_requested
 from prefect._internal.control_listener import _set_intent, clear_intent
 from prefect._internal.observers import FlowRunCancellingObserver
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.engine import _drive_run_flow_result
 from prefect.exceptions import Abort, Pause, TerminationSignal
 from prefect.flow_engine import run_flow
@@ -68,23 +69,30 @@ def load_flow(run: FlowRun, *, pull: bool) -> Flow[..., Any]:
 
 
 def execute(flow: Flow[..., Any], run: FlowRun) -> None:
-    """Run the flow on this, the main, thread. The engine keeps `run.state` up to date.
+    """Run the flow on this, the main, thread.
 
-    Raises Unreported where that state is not an end, Cancelled after `cancel_current`.
+    Raises Unreported where the server does not know an end, Cancelled after `cancel_current`.
     """
-    reason = "the engine ended early"
     try:
         logger = cast(Logger, flow_run_logger(flow_run=run))
-        result = run_flow(flow, flow_run=run, error_logger=logger, return_type="state")
-        _drive_run_flow_result(flow, result)
+        result: object = run_flow(flow, flow_run=run, error_logger=logger, return_type="state")
+        state = _drive(flow, result)
     except (Abort, Pause):
         return  # the run is somebody else's, or waits
     except (Exception, SystemExit, KeyboardInterrupt) as error:
-        reason = f"{type(error).__name__}: {error}"
+        raise Unreported(f"{type(error).__name__}: {error}") from error
     finally:
         clear_intent()
-    if run.state is None or run.state.type in UNFINISHED:
-        raise Unreported(reason)
+    if isinstance(state, State) and state.type in UNFINISHED:
+        raise Unreported(f"the engine left it {state.name}")
+
+
+def _drive(flow: Flow[..., Any], result: object) -> object:
+    """The state at the end, where the flow is no generator."""
+    if asyncio.iscoroutine(result):
+        return asyncio.run(result)
+    _drive_run_flow_result(flow, result)
+    return result
 
 
 def cancel_current() -> bool:
