@@ -8,7 +8,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 MODELS := .venv/.models
 
-.PHONY: setup demo up test check bench bench-portraits bench-segments lock clean
+.PHONY: setup demo up test check bench bench-portraits bench-segments bench-queue lock clean
 
 setup: $(READY) $(MODELS)
 
@@ -56,6 +56,10 @@ bench-portraits: setup
 # MINUTES=5 of speech, rendered by one process and by two warm workers, compared frame by frame.
 bench-segments: setup
 	$(BIN)/python -m tests.perf.bench_segments $(MINUTES)
+
+# VIDEOS=how many short ones to queue; 200 take minutes.
+bench-queue: setup
+	$(BIN)/python -m tests.perf.bench_queue $(VIDEOS)
 
 lock:
 	$(BIN)/pip install --quiet uv
