@@ -53,7 +53,9 @@ class Contract(BaseModel):
 class PortraitSource(Contract):
     """The picture that is to speak."""
 
-    image: Text = Field(description="Path of a JPEG, PNG, WebP or HEIC picture, at most 10 MB.")
+    image: Text = Field(
+        description="A JPEG, PNG, WebP or HEIC picture of at most 10 MB: a path, or store:KEY."
+    )
     face_index: int | None = Field(
         default=None, ge=0, description="Which face speaks, largest first. Empty: the largest."
     )
@@ -62,7 +64,10 @@ class PortraitSource(Contract):
 class RecordedSpeech(Contract):
     """Speak with this recording."""
 
-    audio: Text = Field(description="Path of a recording, at most 50 MB and 30 minutes.")
+    model_config = ConfigDict(title="Recording")  # the tab of Prefect's form
+    audio: Text = Field(
+        description="A recording of at most 50 MB and 30 minutes: a path, or store:KEY."
+    )
     transcript: str | None = Field(
         default=None,
         max_length=MAX_SCRIPT_CHARS,
@@ -75,6 +80,7 @@ class RecordedSpeech(Contract):
 class ScriptSpeech(Contract):
     """Speak this text."""
 
+    model_config = ConfigDict(title="Script")
     script: Text = Field(max_length=MAX_SCRIPT_CHARS, description="The words to say.")
     voice: str = Field(default="en-us", description="A name from `avatar voices`.")
     rate: float = Field(default=1.0, ge=0.5, le=2.0, description="Speaking rate, 1 = normal.")
@@ -84,6 +90,7 @@ class ScriptSpeech(Contract):
 class TopicSpeech(Contract):
     """Write a script on this topic, then speak it."""
 
+    model_config = ConfigDict(title="Topic")
     topic: Text = Field(max_length=2_000, description="What the video is about.")
     duration_s: float = Field(default=30.0, ge=5, le=600, description="Length aimed at, seconds.")
     language: str = Field(default="English", description="Language to write in.")
@@ -91,7 +98,7 @@ class TopicSpeech(Contract):
     voice: str = Field(default="en-us", description="A name from `avatar voices`.")
 
 
-Speech = RecordedSpeech | ScriptSpeech | TopicSpeech
+Speech = ScriptSpeech | RecordedSpeech | TopicSpeech  # the form opens with the first
 
 
 class Aspect(StrEnum):
@@ -146,7 +153,7 @@ class Look(Contract):
 
     resolution: Literal[256, 512, 720, 1080] = Field(default=512, description="Short side, pixels.")
     aspect: Aspect = Aspect.SQUARE
-    fps: FrameRate = FrameRate.PAL
+    fps: FrameRate = Field(default=FrameRate.PAL, title="Frames a second")
     background: Background = Background()
     captions: Captions = Captions.SIDECAR
     head_motion: float = Field(default=1.0, ge=0, le=1.5, description="0 still, 1 natural.")

@@ -147,6 +147,6 @@ def free_port() -> int:
 
 def _works_for(process: psutil.Process, store: str) -> bool:
     try:
-        return process.environ().get("AVATAR_STORE") == store
+        return bool(process.environ().get("AVATAR_STORE") == store)
     except psutil.Error:  # gone, or somebody else's
         return False
