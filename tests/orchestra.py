@@ -171,12 +171,10 @@ def ended(client: SyncPrefectClient, run: UUID, within_s: float = 60) -> FlowRun
     """The run once it has ended for good: a crash that is put back is no end."""
 
     def look() -> FlowRun | None:
+        before = states(client, run)  # first: a crash seen after it is not the one put back
         now = client.read_flow_run(run)
         final = now.state is not None and now.state.is_final()
-        crashed_once = states(client, run).count("Crashed") == 1 and "Requeued" not in states(
-            client, run
-        )
-        return now if final and not (now.state_name == "Crashed" and crashed_once) else None
+        return now if final and (now.state_name != "Crashed" or "Requeued" in before) else None
 
     return eventually(look, within_s, lambda: f"still {states(client, run)}")
 
