@@ -8,7 +8,8 @@ BIN := .venv/bin
 READY := .venv/.ready
 MODELS := .venv/.models
 
-.PHONY: setup demo up test check bench bench-portraits bench-segments bench-queue lock clean
+.PHONY: setup demo up test check bench bench-portraits bench-segments bench-orchestration \
+	bench-queue lock clean
 
 setup: $(READY) $(MODELS)
 
@@ -56,6 +57,10 @@ bench-portraits: setup
 # MINUTES=5 of speech, rendered by one process and by two warm workers, compared frame by frame.
 bench-segments: setup
 	$(BIN)/python -m tests.perf.bench_segments $(MINUTES)
+
+# RUNS=30 of an empty flow on a stock and on a warm worker, then videos of ten seconds.
+bench-orchestration: setup
+	$(BIN)/python -m tests.perf.bench_orchestration $(RUNS)
 
 # VIDEOS=how many short ones to queue; 200 take minutes.
 bench-queue: setup
