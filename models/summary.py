@@ -26,7 +26,7 @@ def _lines(result: VideoResult, thumbnail: Path) -> Iterator[str]:
         yield from (f"* {warning}" for warning in result.warnings)
     yield "\n### Quality\n"
     yield from _table(
-        ("check", "value", "bar", "", ""),
+        ("check", "value", "bar", "result", "note"),
         (
             (check.name, f"{check.value:.3g}", check.bar, _mark(check), check.detail)
             for check in result.quality.checks
