@@ -110,7 +110,7 @@ def worker(name: str, pool: str, env: Environment, slots: int) -> "Service":
         name,
         (*PREFECT, "worker", "start", "--pool", pool, "--name", f"{name}-{socket.gethostname()}"),
         env | ours,
-        health=f"{address}/healthz",
+        health=f"{address}/readyz",
         address=f"{address}/metrics",
         drain_s=DRAIN_S,
     )

@@ -6,15 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from logging import Logger, LoggerAdapter
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.objects import FlowRun, State, StateType
-from prefect.client.schemas.responses import (
-    DeploymentResponse,
-    OrchestrationResult,
-    SetStateStatus,
-)
+from prefect.client.schemas.objects import FlowRun, State, StateDetails, StateType
+from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Failed, Pending
 from pydantic import ValidationError
@@ -62,7 +58,9 @@ class Custody:
         self.counts["runs_total"] += 1
         signed = signature(slot.pid)
         if run.infrastructure_pid is not None:  # whoever held it before shall know
-            await self.client.update_flow_run(run.id, infrastructure_pid=signed)
+            await outcome.insist(
+                lambda: self.client.update_flow_run(run.id, infrastructure_pid=signed)
+            )
             run.infrastructure_pid = signed
         folder = str(self.scratch.folder(str(run.id)))
         message = Run(run=run, env=job.configuration.env, code=job.code, temporary=folder)
@@ -78,18 +76,24 @@ class Custody:
             self.scratch.clear(str(run.id))
 
     async def _claim(self, run: FlowRun) -> bool:
-        """The server lets one worker only make a scheduled run pending."""
-        answer: OrchestrationResult[Any] = await self.client.set_flow_run_state(run.id, Pending())
-        if answer.status is not SetStateStatus.ACCEPT or answer.state is None:
+        """The server lets one worker only make a scheduled run pending.
+
+        Where its answer is lost we ask again, and it answers with the state that we made.
+        """
+        ours = uuid4()
+        details = StateDetails.model_validate({"transition_id": ours})
+        mine: State[Any] = Pending(state_details=details)
+        now = (await outcome.insist(lambda: outcome.propose(self.client, run.id, mine))).state
+        if now is None or now.state_details.transition_id != ours:
             return False
-        run.state = answer.state
-        return answer.state.type is StateType.PENDING
+        run.state = now
+        return now.type is StateType.PENDING
 
     async def _deployment(self, run: FlowRun) -> DeploymentResponse | None:
-        if run.deployment_id is None:
+        if (deployment := run.deployment_id) is None:
             return None
         try:
-            return await self.client.read_deployment(run.deployment_id)
+            return await outcome.insist(lambda: self.client.read_deployment(deployment))
         except ObjectNotFound:
             return None
 

@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import httpx
@@ -23,7 +24,7 @@ from prefect.client.schemas.filters import (
     WorkPoolFilter,
     WorkPoolFilterName,
 )
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.states import Cancelled, Crashed
 
 from infra.worker import outcome
@@ -95,19 +96,18 @@ class LostRuns:
                 return found
 
     async def _take(self, seen: FlowRun) -> bool:
+        reason = f"its process gave no sign of life for {self._bound_s:g} s"
+        said = f"Lost: {reason}; tried once more."
+        again = await outcome.second_try(self._client, seen.id, said)
         now = await self._client.read_flow_run(seen.id)
         if now.updated != seen.updated or now.state is None:
             return False  # a sign, or another who looks, came between
-        reason = f"its process gave no sign of life for {self._bound_s:g} s"
         log.error("Run %s is lost: %s", now.id, reason)
         await outcome.crash_tasks(self._client, now.id)
         if now.state.type is StateType.CANCELLING:
-            await self._client.set_flow_run_state(now.id, Cancelled(message=f"Lost: {reason}."))
-        elif await outcome.was_requeued(self._client, now.id):
-            await self._client.set_flow_run_state(now.id, Crashed(message=f"Lost: {reason}."))
-        else:
-            again = outcome.requeued(now.id, f"Lost: {reason}; tried once more.", now.state.id)
-            await self._client.set_flow_run_state(now.id, again)
+            again = Cancelled(message=f"Lost: {reason}.")
+        last: State[Any] = Crashed(message=f"Lost: {reason}.")
+        await outcome.propose(self._client, now.id, again or last)
         return True
 
 

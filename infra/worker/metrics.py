@@ -1,19 +1,26 @@
-"""/metrics in Prometheus' text format and /healthz, on a port of the worker's own."""
+"""/metrics in Prometheus' text format, /healthz and /readyz, on a port of the worker's own."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
 READ_S = 5.0
 
+Check = Callable[[], str | None]  # what is wrong, if anything
+
 
 async def serve(
-    host: str, port: int, metrics: Callable[[], dict[str, float]], healthy: Callable[[], bool]
+    host: str,
+    port: int,
+    metrics: Callable[[], dict[str, float]],
+    checks: Mapping[str, Check],
 ) -> asyncio.Server:
+    """`checks` are paths that answer 200 or 503."""
+
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             request = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), READ_S)
-            writer.write(_reply(request.split(b" ")[1].decode(), metrics, healthy))
+            writer.write(_reply(request.split(b" ")[1].decode(), metrics, checks))
             await writer.drain()
         except (TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError):
             pass  # whoever asked is gone, or speaks no HTTP
@@ -24,15 +31,15 @@ async def serve(
 
 
 def _reply(
-    path: str, metrics: Callable[[], dict[str, float]], healthy: Callable[[], bool]
+    path: str, metrics: Callable[[], dict[str, float]], checks: Mapping[str, Check]
 ) -> bytes:
     if path == "/metrics":
         return _http(HTTPStatus.OK, text(metrics()))
-    if path == "/healthz":
-        good = healthy()
-        status = HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE
-        return _http(status, "ok\n" if good else "not polling\n")
-    return _http(HTTPStatus.NOT_FOUND, "there are /metrics and /healthz\n")
+    if path in checks:
+        wrong = checks[path]()
+        status = HTTPStatus.SERVICE_UNAVAILABLE if wrong else HTTPStatus.OK
+        return _http(status, f"{wrong or 'ok'}\n")
+    return _http(HTTPStatus.NOT_FOUND, f"there are /metrics, {', '.join(checks)}\n")
 
 
 def text(metrics: dict[str, float]) -> str:

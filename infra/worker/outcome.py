@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -18,7 +18,8 @@ from prefect.client.schemas.filters import (
     TaskRunFilterStateType,
 )
 from prefect.client.schemas.objects import FlowRun, State, StateDetails, StateType
-from prefect.states import Crashed
+from prefect.client.schemas.responses import OrchestrationResult
+from prefect.states import Crashed, to_state_create
 
 REQUEUED = "Requeued"
 FIRST_WAIT_S, LAST_WAIT_S = 0.5, 10.0
@@ -43,6 +44,18 @@ async def insist(call: Callable[[], Awaitable[T]]) -> T:
         wait_s = min(2 * wait_s, LAST_WAIT_S)
 
 
+async def propose(client: PrefectClient, run: UUID, state: State[Any]) -> OrchestrationResult[Any]:
+    """What the server says to it. Said twice with one `transition_id`, it counts once.
+
+    The client's own `set_flow_run_state` puts a new id in the place of that.
+    """
+    body = to_state_create(state).model_dump(mode="json", serialize_as_any=True)
+    answer = await client.request(
+        "POST", "/flow_runs/{id}/set_state", path_params={"id": run}, json={"state": body}
+    )
+    return OrchestrationResult[Any].model_validate(answer.json())
+
+
 async def tell(client: PrefectClient, run: UUID, signed: str, state: State[Any]) -> bool:
     """Whether the state was set: a run that ended meanwhile, or is not ours, keeps its own."""
     now = await insist(lambda: client.read_flow_run(run))
@@ -57,25 +70,32 @@ async def crash(client: PrefectClient, run: UUID, signed: str, reason: str) -> b
     if not await tell(client, run, signed, Crashed(message=f"The run crashed: {reason}.")):
         return False
     await crash_tasks(client, run)
-    if await was_requeued(client, run):
+    again = await second_try(client, run, "Its process died: tried once more.")
+    if again is None:
         return False
-    again = requeued(run, "Its process died: tried once more.")
-    await insist(lambda: client.set_flow_run_state(run, again))
+    await insist(lambda: propose(client, run, again))
     return True
 
 
-async def was_requeued(client: PrefectClient, run: UUID) -> bool:
+async def second_try(client: PrefectClient, run: UUID, message: str) -> State[Any] | None:
+    """The state that puts the run back; None where that has happened before.
+
+    Two who put it back from the same state say the same: the server takes it once.
+    """
     states = await insist(lambda: client.read_flow_run_states(run))
-    return any(state.name == REQUEUED for state in states)
-
-
-def requeued(run: UUID, message: str, instead_of: UUID | None = None) -> State[Any]:
-    """Due now. Two who replace the same state say the same: the server takes it once."""
-    once = None if instead_of is None else uuid5(run, str(instead_of))
+    if any(state.name == REQUEUED for state in states):
+        return None
+    last = max(states, key=lambda state: state.timestamp)
     details = StateDetails.model_validate(
-        {"scheduled_time": datetime.now(UTC), "transition_id": once}
+        {"scheduled_time": _place(states), "transition_id": uuid5(run, str(last.id))}
     )
     return State(type=StateType.SCHEDULED, name=REQUEUED, message=message, state_details=details)
+
+
+def _place(states: Sequence[State[Any]]) -> datetime:
+    """Where the run stood in its queue: due now it would stand behind all that waits there."""
+    times = [state.state_details.scheduled_time for state in states]
+    return min((time for time in times if time is not None), default=datetime.now(UTC))
 
 
 async def crash_tasks(client: PrefectClient, run: UUID) -> None:

@@ -34,7 +34,9 @@ class WorkerSettings(BaseSettings):
     lost_s: float = Field(
         default=90, gt=0, description="A run without a sign for so long is taken from its host."
     )
-    port: int | None = Field(default=None, description="Of /metrics and /healthz; 0: any free.")
+    port: int | None = Field(
+        default=None, description="Of /metrics, /healthz and /readyz; 0: any free."
+    )
     host: str = Field(default="127.0.0.1", description="Address that the port listens on.")
     temporary: Path | None = Field(
         default=None, description="Holds the temporary files of runs; default: the system's place."

@@ -60,6 +60,11 @@ class Slot:
         alive = self._child is not None and self._child.returncode is None
         return self._child.pid if self._child and alive else None
 
+    @property
+    def is_warm(self) -> bool:
+        """Whether its child has preloaded, and lives."""
+        return self.pid is not None and not self._starting.locked()
+
     async def warm(self) -> int:
         """Start a child unless one waits. Its process id. Raises Died."""
         async with self._starting:

@@ -86,8 +86,9 @@ class WarmProcessWorker(BaseWorker[WarmConfiguration, WarmVariables, WarmResult]
         self._open.callback(self._scratch.close)
         self._watch = await self._open.enter_async_context(private.watch_cancelling(self._cancel))
         if self._machine.port is not None:
+            checks = {"/healthz": self._unhealthy, "/readyz": self._unready}
             server = await metrics.serve(
-                self._machine.host, self._machine.port, self.measure, self._healthy
+                self._machine.host, self._machine.port, self.measure, checks
             )
             self._open.callback(server.close)
         lost = LostRuns(self.client, [self._pool], self._machine.lost_s)
@@ -166,8 +167,14 @@ class WarmProcessWorker(BaseWorker[WarmConfiguration, WarmVariables, WarmResult]
     def _draining(self) -> bool:
         return self._drain is not None and self._drain.begun
 
-    def _healthy(self) -> bool:
-        return bool(self.is_worker_still_polling(self._machine.poll_s))
+    def _unhealthy(self) -> str | None:
+        return None if self.is_worker_still_polling(self._machine.poll_s) else "not polling"
+
+    def _unready(self) -> str | None:
+        if self._draining:
+            return "stopping"
+        warm = sum(slot.is_warm for slot in self._slots)
+        return None if warm == len(self._devices) else f"{warm} of {len(self._devices)} children"
 
     def _spawn(self, work: Any) -> None:  # noqa: ANN401, a coroutine
         task = asyncio.get_running_loop().create_task(work)
