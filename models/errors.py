@@ -3,6 +3,7 @@
 AvatarError
 ├── InputError                     the caller can mend it; a retry cannot
 │   ├── InvalidRequest             invalid_request
+│   ├── AddressRefused             address_refused
 │   ├── PortraitError
 │   │   ├── UnreadableImage        image_unreadable
 │   │   ├── UnsupportedImage       image_unsupported
@@ -63,6 +64,12 @@ class InputError(AvatarError):
 
 class InvalidRequest(InputError):
     code = "invalid_request"
+
+
+class AddressRefused(InputError):
+    """A caller's address that must not be called: it is not of the public internet."""
+
+    code = "address_refused"
 
 
 class PortraitError(InputError):
