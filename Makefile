@@ -68,7 +68,7 @@ bench-queue: setup
 
 lock:
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 --no-header \
+	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 --no-header --no-strip-extras \
 		--no-emit-index-url --no-emit-find-links --no-emit-package torch \
 		--extra render --extra api --extra infra --extra demo --extra dev \
 		--output-file requirements/lock.txt \
