@@ -1,0 +1,84 @@
+/** Step 3: how the video looks. */
+
+import { upload } from "./api.js";
+import { byId, chosen, showError, takeFiles } from "./dom.js";
+import { announce, order } from "./order.js";
+import { explained } from "./plain.js";
+
+const WORDS = {
+  rate: (/** @type {number} */ value) => (value === 1 ? "Normal" : `${Math.round(100 * value)} %`),
+  pitch: (/** @type {number} */ value) => (value === 1 ? "Normal" : value < 1 ? "Lower" : "Higher"),
+  head: (/** @type {number} */ value) => (value === 0 ? "Still" : value === 1 ? "Natural" : value < 1 ? "Calm" : "Lively"),
+  expression: (/** @type {number} */ value) => (value === 1 ? "Natural" : value < 1 ? "Calm" : "Lively"),
+};
+
+export function setUpLook() {
+  for (const name of ["aspect", "background", "captions"]) {
+    for (const input of document.querySelectorAll(`[name=${name}]`)) input.addEventListener("change", changed);
+  }
+  for (const [name, words] of Object.entries(WORDS)) {
+    const slider = byId(name);
+    slider.addEventListener("input", () => {
+      const text = words(Number(slider.value));
+      byId(`${name}-out`).textContent = text;
+      slider.setAttribute("aria-valuetext", text);
+      announce("changed");
+    });
+  }
+  for (const name of ["resolution", "fps", "renderer", "colour"]) byId(name).addEventListener("input", changed);
+  takeFiles("backdrop-file", "look", takeBackdrop);
+  changed();
+}
+
+function changed() {
+  for (const part of document.querySelectorAll("[data-background]")) {
+    /** @type {HTMLElement} */ (part).hidden = part.getAttribute("data-background") !== chosen("background");
+  }
+  announce("changed");
+}
+
+/** @param {File} file */
+async function takeBackdrop(file) {
+  const picture = /** @type {HTMLInputElement} */ (document.querySelector("[name=background][value=picture]"));
+  picture.checked = true;
+  changed();
+  showError("backdrop", "");
+  byId("backdrop-name").textContent = "Sending …";
+  try {
+    const kept = await upload(file);
+    if (kept.kind !== "image") throw new Error("this is no picture: use a JPEG or PNG");
+    order.backdrop = kept.id;
+    byId("backdrop-name").textContent = file.name;
+    byId("backdrop-label").textContent = "Change it";
+  } catch (error) {
+    order.backdrop = null;
+    byId("backdrop-name").textContent = "";
+    showError("backdrop", explained(error));
+  }
+  changed();
+}
+
+/** @returns {any} The request's look. */
+export function look() {
+  return {
+    aspect: chosen("aspect"),
+    resolution: Number(byId("resolution").value),
+    fps: byId("fps").value,
+    captions: chosen("captions"),
+    background: background(),
+    head_motion: Number(byId("head").value),
+    expressiveness: Number(byId("expression").value),
+  };
+}
+
+function background() {
+  const kind = chosen("background");
+  if (kind === "colour") return { kind, colour: byId("colour").value };
+  if (kind === "picture") return order.backdrop ? { kind, upload: order.backdrop } : { kind: "original" };
+  return { kind };
+}
+
+/** @returns {boolean} Whether a picture was asked for and not given. */
+export function backdropIsMissing() {
+  return chosen("background") === "picture" && !order.backdrop;
+}

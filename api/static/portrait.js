@@ -1,0 +1,154 @@
+/** Step 1: the picture, the faces on it, and what the preflight thinks of them. */
+
+import { upload } from "./api.js";
+import { byId, make, say, showError, showFindings, takeFiles } from "./dom.js";
+import { announce, order } from "./order.js";
+import { explained, sentence } from "./plain.js";
+
+const MOST_BYTES = 10 * 1024 * 1024;
+let attempt = 0;
+let shownUrl = "";
+
+export function setUpPortrait() {
+  takeFiles("portrait-file", "portrait", take);
+  document.addEventListener("paste", (event) => {
+    const file = [...(event.clipboardData?.files ?? [])].find((one) => one.type.startsWith("image/"));
+    if (file) take(file);
+  });
+  byId("face-boxes").addEventListener("change", (/** @type {any} */ event) => {
+    if (!order.portrait) return;
+    order.portrait.faceIndex = Number(event.target.value);
+    order.portrait.box = boxOf(event.target);
+    announce("changed");
+    announce("examine");
+  });
+}
+
+/** @param {File} file */
+async function take(file) {
+  const mine = ++attempt;
+  showError("portrait", "");
+  if (file.size > MOST_BYTES) {
+    const size = (file.size / 1024 / 1024).toFixed(1);
+    showError("portrait", `This picture has ${size} MB: use one of at most 10 MB.`);
+    return;
+  }
+  order.portrait = null;
+  await show(file);
+  showFindings("portrait-findings", [{ kind: "busy", text: "Sending the picture" }]);
+  try {
+    const [kept, image] = await Promise.all([upload(file), decoded(file)]);
+    if (mine !== attempt) return;
+    if (kept.kind !== "image") throw new Error("this is a recording: add it under Words, and a picture here");
+    order.portrait = { upload: kept.id, image, faceIndex: 0, box: null, refused: false };
+    announce("changed");
+    announce("examine");
+  } catch (error) {
+    if (mine !== attempt) return;
+    hide();
+    showError("portrait", explained(error));
+    announce("changed");
+  }
+}
+
+/** @param {File} file */
+async function show(file) {
+  URL.revokeObjectURL(shownUrl);
+  shownUrl = URL.createObjectURL(file);
+  const image = byId("photo-image");
+  image.src = shownUrl;
+  byId("face-boxes").replaceChildren();
+  byId("portrait-drop").classList.add("visually-hidden");
+  byId("portrait-chosen").hidden = false;
+  const canShow = await image.decode().then(() => true, () => false);
+  image.hidden = !canShow;
+  byId("photo").classList.toggle("unshown", !canShow);
+}
+
+function hide() {
+  byId("portrait-drop").classList.remove("visually-hidden");
+  byId("portrait-chosen").hidden = true;
+}
+
+/** @param {File} file @returns {Promise<ImageBitmap | null>} None of a kind that this browser cannot show. */
+function decoded(file) {
+  return createImageBitmap(file, { imageOrientation: "from-image" }).catch(() => null);
+}
+
+export function portraitIsExamined() {
+  if (order.portrait) showFindings("portrait-findings", [{ kind: "busy", text: "Looking for faces" }]);
+}
+
+/** @param {any} found the preflight's answer */
+export function portraitWasExamined(found) {
+  const { portrait } = order;
+  if (!portrait) return;
+  const report = found.portrait;
+  portrait.refused = Boolean(found.portrait_refused);
+  if (report) drawFaces(report);
+  const findings = report ? wordsOf(report, portrait.faceIndex) : [];
+  if (found.portrait_refused) {
+    findings.splice(0, findings.length, { kind: "bad", text: sentence(found.portrait_refused.message) });
+  }
+  showFindings("portrait-findings", findings);
+  say(findings.map((one) => one.text).join(" "));
+  announce("changed");
+}
+
+/** @param {string} text */
+export function portraitCouldNotBeExamined(text) {
+  if (order.portrait) showFindings("portrait-findings", [{ kind: "warn", text }]);
+}
+
+/** @param {any} report @param {number} index @returns {any[]} */
+function wordsOf(report, index) {
+  const count = report.faces.length;
+  const face = report.faces[index];
+  const warnings = [...report.warnings, ...(face?.warnings ?? [])];
+  const found = count === 1 ? "One face found." : `${count} faces found: choose who speaks.`;
+  const praise = warnings.length ? "" : " It will do very well.";
+  return [
+    { kind: "good", text: found + praise },
+    ...warnings.map((text) => ({ kind: "warn", text: sentence(text) })),
+  ];
+}
+
+/** @param {any} report */
+function drawFaces(report) {
+  const { portrait } = order;
+  const current = document.activeElement;
+  const hadFocus = byId("face-boxes").contains(current);
+  const rows = report.faces.map((/** @type {any} */ face) => faceBox(face, report));
+  byId("face-boxes").replaceChildren(...(byId("photo-image").hidden ? [] : rows));
+  const checked = /** @type {HTMLInputElement | null} */ (byId("face-boxes").querySelector(":checked"));
+  if (portrait && checked) portrait.box = boxOf(checked);
+  if (hadFocus) checked?.focus();
+}
+
+/** @param {any} face @param {any} report */
+function faceBox(face, report) {
+  const [left, top, right, bottom] = face.box;
+  const place = make("label", { class: "face" });
+  const inPercent = (/** @type {number} */ part, /** @type {number} */ whole) => `${(100 * part) / whole}%`;
+  place.style.left = inPercent(left, report.width);
+  place.style.top = inPercent(top, report.height);
+  place.style.width = inPercent(right - left, report.width);
+  place.style.height = inPercent(bottom - top, report.height);
+  const input = make("input", {
+    type: "radio",
+    name: "face",
+    value: face.index,
+    checked: face.index === order.portrait?.faceIndex,
+    "aria-label": `Face ${face.index + 1} of ${report.faces.length}`,
+    "data-box": face.box.join(" "),
+  });
+  place.append(input, make("span", { class: "box" }));
+  if (report.faces.length > 1) place.append(make("span", { class: "tag", text: String(face.index + 1), "aria-hidden": "true" }));
+  return place;
+}
+
+/** @param {HTMLInputElement} input */
+function boxOf(input) {
+  const [left, top, right, bottom] = (input.dataset.box ?? "").split(" ").map(Number);
+  return { left, top, right, bottom };
+}

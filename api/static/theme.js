@@ -1,0 +1,10 @@
+// Runs before the page is painted, so that it never flashes in the other colours.
+(() => {
+  let chosen = null;
+  try {
+    chosen = localStorage.getItem("theme");
+  } catch {
+    // storage is blocked: the system's colours it is
+  }
+  if (chosen) document.documentElement.dataset.theme = chosen;
+})();
