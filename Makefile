@@ -16,9 +16,10 @@ setup: $(READY) $(MODELS)
 $(READY): requirements/lock.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --require-hashes --requirement requirements/lock.txt
+	$(BIN)/pip install --quiet --no-deps --require-hashes --requirement requirements/lock.txt
 	$(BIN)/pip install --quiet $(TORCH)
 	$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	$(BIN)/pip check
 	$(BIN)/python -m cli.local_prefect
 	touch $@
 
@@ -68,7 +69,7 @@ bench-queue: setup
 
 lock:
 	$(BIN)/pip install --quiet uv
-	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 --no-header --no-strip-extras \
+	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 --no-header \
 		--no-emit-index-url --no-emit-find-links --no-emit-package torch \
 		--extra render --extra api --extra infra --extra demo --extra dev \
 		--output-file requirements/lock.txt \
