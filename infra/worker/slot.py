@@ -72,6 +72,7 @@ class Slot:
                 self._child = await self._start()
                 heard = await self._hear(self.patience.start_s)
                 if not isinstance(heard, Ready):
+                    await self.kill()
                     raise Died("it spoke before it was ready")
             if (pid := self.pid) is None:
                 raise Died(self._death())

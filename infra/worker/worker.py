@@ -114,6 +114,7 @@ class WarmProcessWorker(BaseWorker[WarmConfiguration, WarmVariables, WarmResult]
         if not self._slots and not self._draining:
             await self._open_slots()
         async with self._polling:
+            self._replace_dead()
             if self._draining or not self._free:
                 private.note_poll(self)
                 return []
@@ -213,6 +214,13 @@ class WarmProcessWorker(BaseWorker[WarmConfiguration, WarmVariables, WarmResult]
                 self._free.append(slot)
                 await self.get_and_submit_flow_runs()
                 return
+
+    def _replace_dead(self) -> None:
+        """Children that died between two runs."""
+        for slot in [slot for slot in self._free if slot.pid is None]:
+            log.warning("A child died while it waited: another is started")
+            self._free.remove(slot)
+            self._spawn(self._make_free(slot))
 
     async def _fetch(self, most: int) -> list[FlowRun]:
         body: dict[str, Any] = {"scheduled_before": datetime.now(UTC).isoformat(), "limit": most}
