@@ -14,6 +14,7 @@ from cli.check import check
 from cli.keys import keys
 from cli.render import render
 from cli.serve import serve
+from cli.submit import submit
 from cli.up import up
 from cli.voices import voices
 from models.errors import AvatarError, BelowTheBar, InputError, ServiceError, SetupError
@@ -36,6 +37,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(render)
+app.command()(submit)
 app.command()(up)
 app.command()(check)
 app.command()(voices)

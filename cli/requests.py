@@ -1,20 +1,110 @@
 """From what was typed to a request, with everything that a typist gets wrong said well."""
 
+import inspect
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Option
 
 from models.contracts import (
     MAX_SCRIPT_CHARS,
     Background,
     BackgroundKind,
+    Delivery,
+    Look,
+    PortraitSource,
     RecordedSpeech,
     ScriptSpeech,
     TopicSpeech,
+    VideoRequest,
 )
 from models.errors import InvalidRequest, ScriptTooLong
 from models.validation import made
 
 MOST_BYTES_A_CHAR = 4  # UTF-8
 WAYS = "--script, --audio or --topic"
+TEXT = "Text, or @FILE."
+
+
+def request_of(
+    portrait: Annotated[str, Argument(help="A picture with a face: JPEG, PNG, WebP or HEIC.")],
+    output: Annotated[str, Option("--output", "-o", help=".mp4, or .webm if transparent.")],
+    script: Annotated[str | None, Option(help=f"Say this. {TEXT}")] = None,
+    audio: Annotated[str | None, Option(help="Speak with this recording.")] = None,
+    topic: Annotated[str | None, Option(help="Write a script on this (MISTRAL_API_KEY).")] = None,
+    transcript: Annotated[str | None, Option(help=f"What the recording says. {TEXT}")] = None,
+    language: Annotated[str | None, Option(help="Of the transcript or the topic.")] = None,
+    normalise_loudness: Annotated[
+        bool | None, Option("--normalise-loudness", help="Bring the recording to -16 LUFS.")
+    ] = None,
+    voice: Annotated[str | None, Option(help="A name from `avatar voices`.")] = None,
+    rate: Annotated[float | None, Option(help="Speaking rate, 0.5 to 2; 1 is normal.")] = None,
+    duration: Annotated[float | None, Option(help="Seconds aimed at, with --topic.")] = None,
+    tone: Annotated[str | None, Option(help="Tone to write in, with --topic.")] = None,
+    face: Annotated[int | None, Option(help="Which face speaks, 0 the largest.")] = None,
+    resolution: Annotated[int, Option(help="Short side: 256, 512, 720 or 1080.")] = 512,
+    aspect: Annotated[str, Option(help="1:1, 9:16 or 16:9.")] = "1:1",
+    fps: Annotated[str, Option(help="24, 25, 30 or 29.97.")] = "25",
+    background: Annotated[
+        str, Option(help="original, blur, transparent, #rrggbb or a picture.")
+    ] = "original",
+    captions: Annotated[str, Option(help="none, sidecar or burned.")] = "sidecar",
+    head_motion: Annotated[float, Option(help="0 still, 1 natural, at most 1.5.")] = 1.0,
+    expressiveness: Annotated[float, Option(help="Mouth and brows, 0.5 to 1.5.")] = 1.0,
+    seed: Annotated[int, Option(help="Same seed, same motion.")] = 0,
+    renderer: Annotated[str, Option(help="auto or the name of a renderer.")] = "auto",
+) -> VideoRequest:
+    """What every command that makes a video takes."""
+    speech = speech_of(
+        script,
+        audio,
+        topic,
+        transcript=transcript,
+        language=language,
+        normalise_loudness=normalise_loudness,
+        voice=voice,
+        rate=rate,
+        duration_s=duration,
+        tone=tone,
+    )
+    look = made(
+        Look,
+        resolution=resolution,
+        aspect=aspect,
+        fps=fps,
+        background=background_of(background),
+        captions=captions,
+        head_motion=head_motion,
+        expressiveness=expressiveness,
+        seed=seed,
+    )
+    return made(
+        VideoRequest,
+        portrait=made(PortraitSource, image=portrait, face_index=face),
+        speech=speech,
+        look=look,
+        renderer=renderer,
+        delivery=made(Delivery, output=output),
+    )
+
+
+def takes_request(command: Callable[..., None]) -> Callable[..., None]:
+    """The command, given a VideoRequest first, with the options of `request_of` before its own."""
+    asked: Callable[..., VideoRequest] = request_of
+    shared = inspect.signature(asked).parameters
+    own = list(inspect.signature(command).parameters.values())[1:]
+
+    @wraps(command)
+    def called(**given: object) -> None:
+        request = asked(**{name: given.pop(name) for name in shared})
+        command(request, **given)
+
+    every = [*shared.values(), *own]
+    called.__signature__ = inspect.Signature(every)  # type: ignore[attr-defined]  # typer reads both
+    called.__annotations__ = {one.name: one.annotation for one in every}
+    return called
 
 
 def speech_of(

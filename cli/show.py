@@ -14,8 +14,8 @@ Listener = Callable[[str, int, int], None]
 
 
 @contextmanager
-def showing_progress() -> Iterator[Listener]:
-    """A line on stderr that follows the stages; it leaves nothing behind."""
+def showing_progress(unit: str = "frames") -> Iterator[Listener]:
+    """A line on stderr that follows the stages; it leaves nothing behind. The unit may be "%"."""
     columns = (
         SpinnerColumn(),
         TextColumn("{task.description}"),
@@ -23,11 +23,13 @@ def showing_progress() -> Iterator[Listener]:
         TextColumn("{task.fields[count]}"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    hidden = not console.is_terminal  # a log would only get its last line break
+    with Progress(*columns, console=console, transient=True, disable=hidden) as progress:
         line = progress.add_task("Starting", total=None, count="")
 
         def follow(stage: str, done: int, total: int) -> None:
-            count = f"{done}/{total} frames" if total else ""
+            count = (f"{done} %" if unit == "%" else f"{done}/{total} {unit}") if total else ""
             progress.update(
                 line, description=stage, completed=done, total=total or None, count=count
             )

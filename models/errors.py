@@ -43,6 +43,7 @@ AvatarError
 │   ├── SpeechFailed               speech_failed         (a retry can help)
 │   ├── EncodeFailed               encode_failed         (a retry can help)
 │   ├── SegmentFailed              segment_failed
+│   ├── RunFailed                  run_failed
 │   └── MissingFile                file_missing
 ├── RowsFailed                     rows_failed
 └── BelowTheBar                    quality_below_bar
@@ -244,6 +245,12 @@ class SegmentFailed(RenderError):
     """A part of a video, rendered elsewhere, did not arrive."""
 
     code = "segment_failed"
+
+
+class RunFailed(RenderError):
+    """A run elsewhere ended without a video: cancelled, crashed, or by an unforeseen error."""
+
+    code = "run_failed"
 
 
 class MissingFile(RenderError):
