@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -32,7 +33,7 @@ from tests.orchestra import (
 )
 
 POOL = "faulty"
-QUICK = {"AVATAR_WORKER_SIGN_S": "0.5", "AVATAR_WORKER_LOST_S": "4", "AVATAR_WORKER_HANG_S": "3"}
+QUICK = {"AVATAR_WORKER_SIGN_S": "0.3", "AVATAR_WORKER_LOST_S": "3", "AVATAR_WORKER_HANG_S": "3"}
 FLOW = """
 import ctypes, os, signal, tempfile, time
 from pathlib import Path
@@ -97,10 +98,42 @@ class Scene:
     def ended(self, run: UUID, within_s: float = 40) -> FlowRun:
         return ended(self.client, run, within_s)
 
-    def no_temporary_file(self) -> bool:
-        """In the place of a worker that serves there is its lock alone."""
-        left = [path for path in (self.server.home / "tmp").glob("*/*") if path.name != ".lock"]
-        return not left
+    def nothing_left(self) -> bool:
+        """No folder of a run: in the place of a worker that serves there is its lock alone."""
+        return eventually(lambda: not self.temporary() or None, 15, self.temporary)
+
+    def temporary(self) -> list[Path]:
+        return [path for path in (self.server.home / "tmp").glob("*/*") if path.name != ".lock"]
+
+    def left_by(self, pids: list[int]) -> bool:
+        """Nothing: neither these processes nor a temporary folder."""
+        return gone(pids) and self.nothing_left()
+
+
+class Serving:
+    """A worker that is there when a test wants it, and not when another wants its own."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self._stack = ExitStack()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> "Serving":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def begin(self) -> "subprocess.Popen[bytes]":
+        if self._process is None:
+            self._process = self._stack.enter_context(worker_for(self._server, POOL, QUICK))
+        return self._process
+
+    def end(self) -> None:
+        below = descendants(self._process.pid) if self._process else []
+        self._stack.close()
+        self._process = None
+        assert gone(below)
 
 
 @pytest.fixture(scope="module")
@@ -121,11 +154,26 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
         yield Scene(server, client, deployment, home)
 
 
+@pytest.fixture(scope="module")
+def serving(scene: Scene) -> Iterator[Serving]:
+    with Serving(scene.server) as serving:
+        yield serving
+
+
 @pytest.fixture
-def worker(scene: Scene) -> Iterator["subprocess.Popen[bytes]"]:
-    with worker_for(scene.server, POOL, QUICK) as process:
-        yield process
-    assert not alive(process.pid)
+def worker(scene: Scene, serving: Serving) -> Iterator[None]:
+    """One for all faults that it outlives; afterwards its child is the only one, and idle."""
+    process = serving.begin()
+    yield
+    assert alive(process.pid)
+    assert scene.nothing_left()
+    eventually(lambda: len(descendants(process.pid)) <= 1 or None, 15)
+
+
+@pytest.fixture
+def alone(serving: Serving) -> None:
+    """For a test with workers of its own."""
+    serving.end()
 
 
 def gone(pids: list[int], within_s: float = 15) -> bool:
@@ -134,54 +182,57 @@ def gone(pids: list[int], within_s: float = 15) -> bool:
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV])
 def test_a_killed_child_s_run_is_tried_once_more(
-    scene: Scene, worker: object, number: signal.Signals
+    scene: Scene, worker: None, number: signal.Signals
 ) -> None:
     run = scene.ask("sleep 30")
     os.kill(scene.begun(), number)
     assert scene.ended(run).state_name == "Completed"
     assert states(scene.client, run).count("Crashed") == 1
     assert len(set(scene.pids())) == 2
-    assert scene.no_temporary_file()
+    assert scene.left_by(scene.pids()[:1])
 
 
 def test_a_run_that_kills_every_process_ends_crashed_with_the_reason(
-    scene: Scene, worker: object
+    scene: Scene, worker: None
 ) -> None:
     run = scene.ended(scene.ask("segv", always=True))
     assert run.state_name == "Crashed"
     assert run.state is not None
     assert "SIGSEGV" in str(run.state.message)
     assert len(scene.pids()) == 2
+    assert scene.left_by(scene.pids())
 
 
-def test_a_child_above_its_memory_limit_is_killed(scene: Scene, worker: object) -> None:
+def test_a_child_above_its_memory_limit_is_killed(scene: Scene, worker: None) -> None:
     run = scene.ended(scene.ask("eat", {"memory_limit_mb": 600}, always=True), 60)
     assert run.state_name == "Crashed"
     assert run.state is not None
     assert "more than 600" in str(run.state.message)
-    assert gone(scene.pids())
+    assert scene.left_by(scene.pids())
 
 
-def test_memory_that_the_kernel_refuses_fails_the_run(scene: Scene, worker: object) -> None:
+def test_memory_that_the_kernel_refuses_fails_the_run(scene: Scene, worker: None) -> None:
     run = scene.ended(scene.ask("address-space"))
     assert run.state_name == "Failed"
     assert run.state is not None
     assert "MemoryError" in str(run.state.message)
+    assert scene.nothing_left()
+    os.kill(scene.pids()[0], signal.SIGKILL)  # the next flows want a child without that limit
 
 
-def test_a_stopped_child_is_taken_for_hung(scene: Scene, worker: object) -> None:
+def test_a_stopped_child_is_taken_for_hung(scene: Scene, worker: None) -> None:
     run = scene.ask("stop")
     assert scene.ended(run).state_name == "Completed"
-    assert gone(scene.pids()[:1])
+    assert scene.left_by(scene.pids()[:1])
 
 
-def test_a_timeout_stops_native_code(scene: Scene, worker: object) -> None:
+def test_a_timeout_stops_native_code(scene: Scene, worker: None) -> None:
     run = scene.ended(scene.ask("native", {"timeout_s": 1}))
     assert run.state_name == "TimedOut"
-    assert gone(scene.pids())
+    assert scene.left_by(scene.pids())
 
 
-def test_a_child_outlives_its_killed_worker_and_then_ends(scene: Scene) -> None:
+def test_a_child_outlives_its_killed_worker_and_then_ends(scene: Scene, alone: None) -> None:
     with worker_for(scene.server, POOL, QUICK) as worker:
         run = scene.ask("sleep 6")
         child = scene.begun()
@@ -189,9 +240,11 @@ def test_a_child_outlives_its_killed_worker_and_then_ends(scene: Scene) -> None:
         assert scene.ended(run).state_name == "Completed"
         assert "Requeued" not in states(scene.client, run)
         assert gone([child])
+    with worker_for(scene.server, POOL, QUICK, name="sweeper"):  # what the dead one left
+        assert scene.nothing_left()
 
 
-def test_a_lost_host_s_run_goes_to_another(scene: Scene) -> None:
+def test_a_lost_host_s_run_goes_to_another(scene: Scene, alone: None) -> None:
     with worker_for(scene.server, POOL, QUICK, name="first") as first:
         run = scene.ask("sleep 60")
         child = scene.begun()
@@ -200,10 +253,12 @@ def test_a_lost_host_s_run_goes_to_another(scene: Scene) -> None:
         with worker_for(scene.server, POOL, QUICK, name="second"):
             assert scene.ended(run, 60).state_name == "Completed"
             assert states(scene.client, run).count("Requeued") == 1
-            assert scene.no_temporary_file()
+            assert scene.left_by([child])
 
 
-def test_a_stopped_host_s_run_goes_to_another_and_the_first_lets_go(scene: Scene) -> None:
+def test_a_stopped_host_s_run_goes_to_another_and_the_first_lets_go(
+    scene: Scene, alone: None
+) -> None:
     with worker_for(scene.server, POOL, QUICK, name="sleeper") as first:
         run = scene.ask("sleep 60")
         child = scene.begun()
@@ -213,9 +268,11 @@ def test_a_stopped_host_s_run_goes_to_another_and_the_first_lets_go(scene: Scene
             assert scene.ended(run, 60).state_name == "Completed"
             os.kill(child, signal.SIGCONT)
             assert scene.client.read_flow_run(run).state_name == "Completed"
+            os.kill(first.pid, signal.SIGCONT)
+            assert scene.left_by([child])
 
 
-def test_a_server_that_restarts_finds_the_run_completed(scene: Scene, worker: object) -> None:
+def test_a_server_that_restarts_finds_the_run_completed(scene: Scene, worker: None) -> None:
     run = scene.ask("sleep 3")
     scene.begun()
     scene.server.kill()
@@ -225,7 +282,7 @@ def test_a_server_that_restarts_finds_the_run_completed(scene: Scene, worker: ob
     assert "Requeued" not in states(scene.client, run)
 
 
-def test_a_server_away_for_ten_seconds_loses_no_run(scene: Scene, worker: object) -> None:
+def test_a_server_away_for_ten_seconds_loses_no_run(scene: Scene, worker: None) -> None:
     run = scene.ask("sleep 2")
     scene.begun()
     scene.server.kill()
@@ -234,7 +291,7 @@ def test_a_server_away_for_ten_seconds_loses_no_run(scene: Scene, worker: object
     assert scene.ended(run, 120).state_name == "Completed"
 
 
-def test_a_database_locked_for_ten_seconds_loses_no_run(scene: Scene, worker: object) -> None:
+def test_a_database_locked_for_ten_seconds_loses_no_run(scene: Scene, worker: None) -> None:
     run = scene.ask("sleep 1")
     scene.begun()
     lock = sqlite3.connect(scene.server.database, timeout=30, check_same_thread=False)
@@ -248,7 +305,7 @@ def test_a_database_locked_for_ten_seconds_loses_no_run(scene: Scene, worker: ob
         lock.close()
 
 
-def test_a_stop_lets_the_run_finish(scene: Scene) -> None:
+def test_a_stop_lets_the_run_finish(scene: Scene, alone: None) -> None:
     with worker_for(scene.server, POOL, QUICK) as worker:
         run = scene.ask("sleep 3")
         until(scene.client, run, "Running")
@@ -256,4 +313,4 @@ def test_a_stop_lets_the_run_finish(scene: Scene) -> None:
         worker.send_signal(signal.SIGTERM)
         assert worker.wait(30) == 0
         assert scene.ended(run).state_name == "Completed"
-        assert gone(below)
+        assert scene.left_by(below)
