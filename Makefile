@@ -37,7 +37,7 @@ up: setup
 	exec $(BIN)/avatar up
 
 test: setup
-	$(BIN)/pytest --numprocesses 2
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -31,6 +31,7 @@ def astronaut() -> Path:
 
 
 def speech(text: str = TEXT) -> SpokenAudio:
+    FOLDER.mkdir(parents=True, exist_ok=True)
     path = FOLDER / "speech.wav"
     path.unlink(missing_ok=True)
     return EspeakSynthesiser().speak(text, "en-us", 1.0, 1.0, path)
