@@ -20,7 +20,7 @@ export function frameSize(aspect) {
  */
 export function framing(picture, box, [width, height]) {
   const fits = Math.max(width / picture.width, height / picture.height);
-  const face = box ?? { left: 0, right: picture.width, top: 0, bottom: picture.height };
+  const face = box ? withoutHair(box) : { left: 0, right: picture.width, top: 0, bottom: picture.height };
   const tall = face.bottom - face.top;
   const wanted = box ? (FACE_SHARE * SHORT_SIDE) / tall : fits;
   const limit = box ? (FACE_SHARE_LIMIT * SHORT_SIDE) / tall : fits;
@@ -31,6 +31,11 @@ export function framing(picture, box, [width, height]) {
     x: kept(width / 2 - (scale * (face.left + face.right)) / 2, width - scale * picture.width),
     y: kept(share * height - (scale * (face.top + face.bottom)) / 2, height - scale * picture.height),
   };
+}
+
+/** The renderer frames the face from forehead to chin. @param {import("./order.js").Box} box */
+function withoutHair(box) {
+  return { ...box, top: box.bottom - (box.bottom - box.top) / 1.25 };
 }
 
 /** @param {number} shift @param {number} slack of the frame beside the picture */

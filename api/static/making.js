@@ -174,8 +174,9 @@ function progress(told) {
     byId("making-note").textContent = "The line to the server is lost: trying again. Your video goes on.";
     return;
   }
+  if (isEnd(told.status)) return;
   const waiting = told.status === "queued";
-  byId("panel").classList.toggle("waiting", waiting);
+  byId("panel").classList.toggle("waiting", !told.percent);
   const words = waiting ? (told.queue_position ? inQueue(told.queue_position) : "Waiting for its turn") : (told.stage ?? "Starting");
   if (byId("stage-words").textContent !== words) {
     byId("stage-words").textContent = words;
@@ -218,7 +219,7 @@ function showVideo(video) {
   player.src = files.video;
   byId("stage").classList.toggle("see-through", files.video.includes(".webm"));
   byId("download").href = asDownload(files.video);
-  const links = { "Captions (SRT)": files.captions_srt, "Captions (VTT)": files.captions_vtt, Manifest: files.manifest, "Contact sheet": files.contact_sheet };
+  const links = { "Captions, SRT": files.captions_srt, "Captions, VTT": files.captions_vtt, Manifest: files.manifest, "Contact sheet": files.contact_sheet };
   byId("links").replaceChildren(
     ...Object.entries(links).filter(([, url]) => url).map(([text, url]) => make("a", { href: asDownload(url), download: "", text })),
   );

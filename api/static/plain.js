@@ -19,7 +19,7 @@ export function clock(seconds) {
 export function money(price) {
   const amount = Number(price.amount);
   if (!amount) return "Free";
-  const digits = amount < 0.1 ? 4 : 2;
+  const digits = amount < 0.01 ? 4 : 2;
   return new Intl.NumberFormat("en", {
     style: "currency",
     currency: price.currency,
