@@ -5,6 +5,7 @@ was made from, so that the same input finds the same file.
 """
 
 import errno
+import fcntl
 import hashlib
 import os
 import re
@@ -12,7 +13,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +24,7 @@ from models.media.files import replacing, writing_to
 
 KEY = re.compile(r"[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*")
 CHUNK_BYTES = 1 << 20
+NEW = ".new-"  # a work folder that is not locked yet
 ABANDONED_S = 24 * 3600.0
 
 
@@ -113,13 +115,49 @@ class LocalStore:
         with writing_to(place):
             place.mkdir(parents=True, exist_ok=True)
         for folder in place.iterdir():
-            if time.time() - folder.stat().st_mtime > ABANDONED_S:
+            if _abandoned(folder):
                 shutil.rmtree(folder, ignore_errors=True)
-        with tempfile.TemporaryDirectory(dir=place) as folder_name:
-            yield Path(folder_name)
+        with ExitStack() as stack:
+            new = Path(tempfile.mkdtemp(prefix=NEW, dir=place))
+            folder = new.with_name(new.name.removeprefix(NEW))
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            stack.enter_context(_locked(new))
+            new.rename(folder)  # from here on whoever finds it unlocked may remove it
+            yield folder
 
     def _locate(self, key: str) -> Path:
         return self.root / checked(key)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Held by this process for the block; a file system without such locks keeps none."""
+    opened = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(opened)
+
+
+def _abandoned(folder: Path) -> bool:
+    """Nobody holds it any more, or it is a day old: then no lock is asked for."""
+    try:
+        if time.time() - folder.stat().st_mtime > ABANDONED_S:
+            return True
+        if folder.name.startswith(NEW):
+            return False
+        opened = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(opened)
+    return True
 
 
 def checked(key: str) -> str:

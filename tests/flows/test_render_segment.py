@@ -242,17 +242,20 @@ def test_a_killed_parent_goes_on_elsewhere_with_what_is_there(stage: Stage, gpu:
     assert stage.stored("videos/10-slow/result.json").exists()
 
 
+UNSERVED = "nobody-here, queue default, has no worker"
+
+
 def test_a_pool_without_workers_is_said_and_a_cancelled_segment_too(
     stage: Stage, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(pool, "UNTAKEN_S", 1.0)
-    cancelled: list[UUID] = []
 
     def cancel_when_asked(client: SyncPrefectClient) -> None:
         waiting = eventually(lambda: client.get_scheduled_flow_runs_for_work_pool(IDLE) or None)
-        time.sleep(3)  # the parent has warned by now
-        cancelled.append(waiting[0].flow_run.id)
-        client.set_flow_run_state(cancelled[0], Cancelled(), force=True)
+        try:
+            eventually(lambda: UNSERVED in caplog.text or None, 30)
+        finally:  # or the parent waits for ever
+            client.set_flow_run_state(waiting[0].flow_run.id, Cancelled(), force=True)
 
     helper = threading.Thread(target=cancel_when_asked, args=(stage.client,))
     helper.start()
@@ -262,7 +265,6 @@ def test_a_pool_without_workers_is_said_and_a_cancelled_segment_too(
     ):
         stage.here(stage.request(11))
     helper.join()
-    assert "nobody-here, queue default, has no worker" in caplog.text
     assert not stage.client.get_scheduled_flow_runs_for_work_pool(IDLE)
 
 

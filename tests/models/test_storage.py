@@ -1,5 +1,8 @@
 import errno
 import os
+import signal
+import subprocess
+import sys
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from models.errors import MissingFile, OutputNotWritable
-from models.storage import ABANDONED_S, LocalStore, digest, file_sha256
+from models.storage import ABANDONED_S, NEW, LocalStore, digest, file_sha256
 
 EMPTY_SHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
@@ -88,8 +91,28 @@ def test_a_work_folder_goes_whatever_happens(tmp_path: Path) -> None:
     assert list((tmp_path / ".work").iterdir()) == []
 
 
-def test_what_a_killed_run_left_is_cleared_a_day_later(tmp_path: Path) -> None:
-    old, new = tmp_path / ".work" / "old", tmp_path / ".work" / "new"
+def test_what_a_killed_run_left_is_cleared_by_the_next(tmp_path: Path) -> None:
+    store = f"LocalStore(Path({str(tmp_path)!r}))"
+    killed = f"""
+import os, signal
+from pathlib import Path
+from models.storage import LocalStore
+with {store}.work_folder():
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    assert subprocess.run([sys.executable, "-c", killed], check=False).returncode == -signal.SIGKILL
+    (left,) = (tmp_path / ".work").iterdir()
+    with LocalStore(tmp_path).work_folder():
+        assert not left.exists()
+
+
+def test_a_folder_that_another_works_in_stays(tmp_path: Path) -> None:
+    with LocalStore(tmp_path).work_folder() as first, LocalStore(tmp_path).work_folder():
+        assert first.exists()
+
+
+def test_a_folder_that_was_never_locked_stays_for_a_day(tmp_path: Path) -> None:
+    old, new = tmp_path / ".work" / f"{NEW}old", tmp_path / ".work" / f"{NEW}now"
     for folder in (old, new):
         folder.mkdir(parents=True)
     long_ago = old.stat().st_mtime - ABANDONED_S - 1

@@ -13,10 +13,8 @@ from tests.prefect_here import prefect_server
 
 __all__ = ["prefect_server"]
 
-NOW = datetime.now(UTC)
 
-
-async def fill_pool() -> None:
+async def fill_pool(now: datetime) -> None:
     """Two runs due, one due later, one running and one completed."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.actions import WorkPoolCreate
@@ -29,7 +27,7 @@ async def fill_pool() -> None:
         deployment = await client.create_deployment(flow, "gpu", work_pool_name="depth")
 
         for minutes in (-3, -1, 5):
-            due: State[None] = Scheduled(scheduled_time=NOW + timedelta(minutes=minutes))
+            due: State[None] = Scheduled(scheduled_time=now + timedelta(minutes=minutes))
             await client.create_flow_run_from_deployment(deployment, state=due)
         running = await client.create_flow_run_from_deployment(deployment, state=Pending())
         await client.set_flow_run_state(running.id, Running())
@@ -46,9 +44,10 @@ def server(prefect_server: None) -> httpx.Client:
 
 
 def test_prefect_counts_as_we_do(server: httpx.Client) -> None:
-    asyncio.run(fill_pool())
+    now = datetime.now(UTC)
+    asyncio.run(fill_pool(now))
     with server:
-        queue = PrefectQueue(server, "depth", now=lambda: NOW + timedelta(minutes=3))
+        queue = PrefectQueue(server, "depth", now=lambda: now + timedelta(minutes=3))
         queue.check()
         found = queue.demand()
         assert found == Demand(waiting=2, busy=1, oldest_s=found.oldest_s)
