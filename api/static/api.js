@@ -3,6 +3,7 @@
 const KEY = "avatar-key";
 const TRIES_S = [0.5, 1, 2, 4];
 const POLL_S = 2;
+const MOST_REFUSALS = 6;
 
 export class ApiError extends Error {
   /** @param {any} problem application/problem+json @param {Response} response */
@@ -108,13 +109,14 @@ export async function examine(asked, signal, waiting) {
   return found;
 }
 
-/** Again where the minute was full. @param {() => Promise<any>} ask @param {AbortSignal} signal @param {(seconds: number) => void} waiting */
+/** Again where the minute was full, or the server busy. @param {() => Promise<any>} ask @param {AbortSignal} signal @param {(seconds: number) => void} waiting */
 async function patiently(ask, signal, waiting) {
+  let refusals = 0;
   for (;;) {
     try {
       return await ask();
     } catch (error) {
-      if (!(error instanceof ApiError) || error.status !== 429) throw error;
+      if (!(error instanceof ApiError) || ++refusals > MOST_REFUSALS || ![429, 503].includes(error.status)) throw error;
       waiting(error.retryAfter ?? 10);
       await pause(error.retryAfter ?? 10, signal);
     }

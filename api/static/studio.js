@@ -24,7 +24,7 @@ async function look() {
   const asked = { portrait: who, recording: order.recording?.upload ?? null };
   try {
     const found = await examine(asked, mine.signal, (seconds) =>
-      portrait.portraitCouldNotBeExamined(`Many are asking: it is looked at in ${duration(seconds)}.`),
+      portrait.portraitCouldNotBeExamined(`The server is busy: it is looked at in ${duration(seconds)}.`),
     );
     if (found.status === "failed") throw new Error(found.error.message);
     portrait.portraitWasExamined(found);
