@@ -61,6 +61,22 @@ export function draw(canvas, image, box, aspect) {
   paint(context, image, scale, x, y);
 }
 
+/** Where captions will stand that are part of the picture. @param {HTMLCanvasElement} canvas */
+export function drawCaption(canvas) {
+  const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
+  const text = "Captions look like this";
+  const size = Math.round(canvas.height * 0.045);
+  context.font = `600 ${size}px system-ui, sans-serif`;
+  context.textAlign = "center";
+  context.lineWidth = size / 5;
+  context.lineJoin = "round";
+  context.strokeStyle = "#000";
+  context.fillStyle = "#fff";
+  const [x, y] = [canvas.width / 2, canvas.height * 0.93];
+  context.strokeText(text, x, y);
+  context.fillText(text, x, y);
+}
+
 /** @param {CanvasRenderingContext2D} context @param {ImageBitmap} image @param {number} scale @param {number} x @param {number} y */
 function paint(context, image, scale, x, y) {
   context.drawImage(image, x, y, scale * image.width, scale * image.height);

@@ -2,7 +2,7 @@
 
 import { call, follow, isEnd, newAttempt } from "./api.js";
 import { byId, chosen, debounced, make, say, showError, showFindings } from "./dom.js";
-import { draw } from "./framing.js";
+import { draw, drawCaption } from "./framing.js";
 import { backdropIsMissing, look } from "./look.js";
 import { on, order } from "./order.js";
 import { duration, explained, fieldOf, inQueue, money, sentence } from "./plain.js";
@@ -39,8 +39,9 @@ function preview() {
   const image = portrait?.image;
   byId("stage-empty").hidden = Boolean(image);
   byId("preview").hidden = !image;
-  byId("caption-sample").hidden = !image || chosen("captions") !== "burned" || byId("panel").dataset.state !== "idle";
-  if (image) draw(byId("preview"), image, portrait.box, chosen("aspect"));
+  if (!image) return;
+  draw(byId("preview"), image, portrait.box, chosen("aspect"));
+  if (chosen("captions") === "burned") drawCaption(byId("preview"));
 }
 
 /** @returns {any} null while no words are there */
@@ -79,7 +80,7 @@ function showQuote(quote) {
 function note(quote) {
   if (!order.portrait) return quote ? "Add a portrait to begin." : "Add a portrait and some words to begin.";
   if (!quote) return "Now add some words.";
-  return quote.queue_s >= 1 ? `Others are first: it waits about ${duration(quote.queue_s)}.` : "";
+  return quote.queue_s >= 1 ? `Others are first: it waits about ${duration(quote.queue_s)}.` : "A video that fails costs nothing.";
 }
 
 /** Below the field that it is about. @param {any} error @param {string} otherwise */
