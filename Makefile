@@ -37,7 +37,7 @@ up: setup
 	exec $(BIN)/avatar up
 
 test: setup
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(BIN)/pytest --numprocesses 2 --dist loadgroup
 
 check: $(READY)
 	$(BIN)/ruff check .

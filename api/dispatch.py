@@ -13,13 +13,13 @@ order's key and the guarded updates make the second one's work void.
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TypeVar
 
 import anyio
 from pydantic import BaseModel, ValidationError
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api import accounts, events
@@ -51,15 +51,7 @@ class Dispatcher:
 
     async def dispatch(self) -> int:
         """Order runs for videos that have none; how many. Raises ServiceError."""
-        async with self._database.reading() as session:
-            rows = (
-                await session.scalars(
-                    select(Video)
-                    .where(Video.open.is_(True), Video.run_id.is_(None))
-                    .order_by(Video.id)
-                    .limit(AT_ONCE)
-                )
-            ).all()
+        rows = await self._open_videos(Video.run_id.is_(None), AT_ONCE)
         failed: ServiceUnavailable | None = None
         for row in rows:
             try:
@@ -76,15 +68,7 @@ class Dispatcher:
 
     async def reconcile(self) -> int:
         """Bring the open videos that have a run up to date; how many. Raises ServiceError."""
-        async with self._database.reading() as session:
-            rows = (
-                await session.scalars(
-                    select(Video)
-                    .where(Video.open.is_(True), Video.run_id.is_not(None))
-                    .order_by(Video.id)
-                    .limit(MOST_OPEN)
-                )
-            ).all()
+        rows = await self._open_videos(Video.run_id.is_not(None), MOST_OPEN)
         if not rows:
             return 0
         runs = await self._prefect.runs(row.run_id for row in rows if row.run_id)
@@ -95,6 +79,12 @@ class Dispatcher:
         for row in rows:
             await self._heal(row, runs.get(row.run_id or ""), places, told)
         return len(rows)
+
+    async def _open_videos(self, which: ColumnElement[bool], most: int) -> Sequence[Video]:
+        """The oldest first."""
+        query = select(Video).where(Video.open.is_(True), which).order_by(Video.id).limit(most)
+        async with self._database.reading() as session:
+            return (await session.scalars(query)).all()
 
     async def _order(self, video: Video) -> None:
         async with self._database.writing() as session:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from typing import cast
 
 from api.clock import now
 from api.contracts import (
@@ -30,7 +31,7 @@ class Shown:
         result = None if row.result is None else VideoResult.model_validate(row.result)
         return VideoResource(
             id=row.id,
-            status=_status(row.status),
+            status=cast(Status, row.status),
             stage=row.stage,
             percent=round(row.percent, 1),
             queue_position=row.position,
@@ -93,7 +94,7 @@ def batch_resource(row: Batch, counts: Mapping[str, int]) -> BatchResource:
         name=row.name,
         status="open" if waiting else "finished",
         videos=row.videos,
-        counts={_status(name): count for name, count in counts.items()},
+        counts={cast(Status, name): count for name, count in counts.items()},
         created_at=row.created_at,
     )
 
@@ -109,14 +110,3 @@ def _made(result: VideoResult) -> MadeVideo:
         quality=result.quality,
         warnings=result.warnings,
     )
-
-
-def _status(text: str) -> Status:
-    names: dict[str, Status] = {
-        "queued": "queued",
-        "running": "running",
-        "done": "done",
-        "failed": "failed",
-        "cancelled": "cancelled",
-    }
-    return names[text]

@@ -3,11 +3,10 @@
 from prefect import flow
 
 from models.stages import RenderedSegment, Segment
-from tasks.failures import tell_parent
 from tasks.render import render_span
 
 
-@flow(name="render-segment", persist_result=False, timeout_seconds=1800, on_failure=[tell_parent])
+@flow(name="render-segment", persist_result=False, timeout_seconds=1800)
 def render_segment(segment: Segment) -> RenderedSegment:
     """Render the segment into the store, unless it is there.
 

@@ -11,7 +11,6 @@ from models.storage import Entry
 UPLOADS = "uploads"
 WORK = (  # what any run makes again from its request
     "clips",
-    "failures",
     "mouths",
     "pictures",
     "portraits",

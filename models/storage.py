@@ -5,7 +5,6 @@ was made from, so that the same input finds the same file.
 """
 
 import errno
-import fcntl
 import hashlib
 import os
 import re
@@ -19,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
+from models import locks
 from models.errors import MissingDependency, MissingFile
 from models.media.files import replacing, writing_to
 
@@ -121,7 +121,7 @@ class LocalStore:
             new = Path(tempfile.mkdtemp(prefix=NEW, dir=place))
             folder = new.with_name(new.name.removeprefix(NEW))
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
-            stack.enter_context(_locked(new))
+            stack.callback(os.close, locks.hold(new))
             new.rename(folder)  # from here on whoever finds it unlocked may remove it
             yield folder
 
@@ -129,35 +129,14 @@ class LocalStore:
         return self.root / checked(key)
 
 
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Held by this process for the block; a file system without such locks keeps none."""
-    opened = os.open(folder, os.O_RDONLY)
-    try:
-        with suppress(OSError):
-            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    finally:
-        os.close(opened)
-
-
 def _abandoned(folder: Path) -> bool:
     """Nobody holds it any more, or it is a day old: then no lock is asked for."""
     try:
         if time.time() - folder.stat().st_mtime > ABANDONED_S:
             return True
-        if folder.name.startswith(NEW):
-            return False
-        opened = os.open(folder, os.O_RDONLY)
     except FileNotFoundError:
         return False
-    try:
-        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    finally:
-        os.close(opened)
-    return True
+    return not folder.name.startswith(NEW) and locks.left(folder)
 
 
 def checked(key: str) -> str:

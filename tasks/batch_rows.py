@@ -17,11 +17,13 @@ from models.batch.results import RowResult, RowStatus
 from models.batch.work import Batch, delivered
 from models.contracts import Failure, VideoRequest, VideoResult
 from models.errors import InvalidRequest, MissingFile
+from tasks.dispatch import CALLER, due
 from tasks.policies import keep, store
 
 VIDEO = "avatar-video/cpu"
 QUEUE = "batch"
 POLL_S = 0.5
+COST_S = 10.0  # about: every row counts the same
 LIVE = ("SCHEDULED", "PENDING", "RUNNING", "PAUSED")
 
 
@@ -74,11 +76,13 @@ async def _run(request: VideoRequest, name: str, line: int, attempt: int) -> Flo
     parent = runtime.flow_run.id
     if prefix := request.delivery.key_prefix:
         await asyncio.to_thread(store().delete, f"{prefix}/error.json")
+    caller = f"batch-{parent}"
     return await arun_deployment(
         VIDEO,
         parameters={"request": request.model_dump(mode="json")},
         flow_run_name=f"row {line}",
-        tags=[_tag(parent), f"caller:batch-{parent}"],
+        tags=[_tag(parent), CALLER + caller],
+        scheduled_time=await asyncio.to_thread(due, VIDEO, QUEUE, caller, COST_S),
         idempotency_key=f"{parent}-{name}-{attempt}",
         work_queue_name=QUEUE,
         poll_interval=POLL_S,

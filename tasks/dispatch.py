@@ -78,6 +78,13 @@ def submit(
         ) from error
 
 
+def due(deployment: str, queue: str, caller: str, cost_s: float) -> datetime:
+    """The scheduled time of one more run of FLOW/DEPLOYMENT, for who makes the run otherwise."""
+    with get_client(sync_client=True) as client:
+        target = client.read_deployment_by_name(deployment)
+        return turn(client, _pool(target), queue, caller, cost_s)
+
+
 def turn(client: SyncPrefectClient, pool: str, queue: str, caller: str, cost_s: float) -> datetime:
     """The fair scheduled time of one more run of the caller in the queue: one call or two."""
     now = datetime.now(UTC)

@@ -8,10 +8,9 @@ from prefect.flows import Flow
 from pydantic import BaseModel
 
 from models.contracts import Failure
-from models.errors import AvatarError, MissingFile
-from models.failure import error_of, failure_of
+from models.failure import failure_of
 from models.storage import checked
-from tasks.policies import keep, store
+from tasks.policies import keep
 
 ERROR = "error.json"
 
@@ -23,21 +22,6 @@ def tell_failure(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> 
     prefix = _prefix(flow_run.parameters.get("request"))
     if prefix is not None:
         keep(_failure(state), f"{prefix}/{ERROR}")
-
-
-def tell_parent(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
-    """Flow hook of what others wait for: its error, under the run's own name."""
-    keep(_failure(state), _key(flow_run.id))
-
-
-def told_to_parent(run: FlowRun) -> AvatarError | None:
-    """The error that a run ended with; None where it left none."""
-    try:
-        text = store().path(_key(run.id)).read_text(encoding="utf-8")
-    except MissingFile:
-        return None
-    store().delete(_key(run.id))
-    return error_of(Failure.model_validate_json(text))
 
 
 def _failure(state: State[Any]) -> Failure:
@@ -58,7 +42,3 @@ def _prefix(request: object) -> str | None:
         return checked(prefix) if isinstance(prefix, str) else None
     except ValueError:
         return None
-
-
-def _key(run: object) -> str:
-    return f"failures/{run}.json"

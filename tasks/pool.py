@@ -14,8 +14,8 @@ from prefect.exceptions import PrefectHTTPStatusError
 from prefect.logging import get_run_logger
 
 from models.errors import AvatarError, SegmentFailed, ServiceUnavailable
+from models.failure import error_in
 from models.stages import Segment
-from tasks.failures import told_to_parent
 from tasks.progress import EVERY_S, Progress
 from tasks.segments import stored_segment
 from tasks.subruns import Subruns
@@ -175,8 +175,8 @@ def _named(segment: Segment) -> str:
 
 def _reason(waiting: Waiting, state: State) -> AvatarError:
     """What the segment itself said, else what Prefect says of its run."""
-    if told := told_to_parent(waiting.run):
-        return told
+    if own := error_in(state.message or ""):
+        return own
     what = f"{_named(waiting.segment)} could not be rendered"
     if state.is_completed():
         return SegmentFailed(f"{what}: its worker has another store, so set the same AVATAR_STORE")

@@ -18,6 +18,17 @@ torch.set_num_threads(1)  # small tensors: a second thread only waits, on a busy
 cv2.setNumThreads(1)
 
 
+STACKS = ("tests/stack/", "tests/api/studio/", "tests/flows/test_render_segment", "tests/cli/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Side by side, but one file in one process, and one whole stack at a time."""
+    for item in items:
+        file = item.nodeid.partition("::")[0]
+        group = "stacks" if file.startswith(STACKS) else file
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.fixture(scope="session")
 def face_models() -> Path:
     """The folder of the face models; without them the test is skipped, naming the remedy."""

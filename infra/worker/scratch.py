@@ -4,11 +4,12 @@ A worker and its children hold a lock on their place. What nobody holds any more
 processes that were killed: the next worker on this machine removes it.
 """
 
-import fcntl
 import os
 import shutil
 import tempfile
 from pathlib import Path
+
+from models import locks
 
 PREFIX = "avatar-worker-"
 UNLOCKED, LOCK = ".unlocked", ".lock"
@@ -22,8 +23,8 @@ class Scratch:
         self._above.mkdir(parents=True, exist_ok=True)
         self._sweep()
         self.place = Path(tempfile.mkdtemp(prefix=PREFIX, dir=self._above))
-        self.lock_file = os.open(self.place / UNLOCKED, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
-        fcntl.flock(self.lock_file, fcntl.LOCK_EX)
+        (self.place / UNLOCKED).touch()
+        self.lock_file = locks.hold(self.place / UNLOCKED)
         os.rename(self.place / UNLOCKED, self.place / LOCK)
 
     def folder(self, name: str) -> Path:
@@ -40,20 +41,5 @@ class Scratch:
 
     def _sweep(self) -> None:
         for place in self._above.glob(f"{PREFIX}*"):
-            if _abandoned(place):
+            if locks.left(place / LOCK):  # not where it is missing: its worker starts just now
                 shutil.rmtree(place, ignore_errors=True)
-
-
-def _abandoned(place: Path) -> bool:
-    """Not where the lock is missing: its worker starts just now."""
-    try:
-        file = os.open(place / LOCK, os.O_RDWR)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    finally:
-        os.close(file)
-    return True

@@ -279,4 +279,4 @@ def test_a_deployment_that_is_not_there_is_named(stage: Stage) -> None:
 def test_nothing_is_left_behind(stage: Stage, gpu: None) -> None:
     stage.here(stage.request(13))
     assert list(stage.stored(".work").iterdir()) == []
-    assert not stage.stored("failures").exists() or not list(stage.stored("failures").iterdir())
+    assert not stage.stored("failures").exists()

@@ -35,9 +35,9 @@ BUSY = "503 (Service Unavailable)"  # Prefect on SQLite, at times: the page asks
 Open = Callable[..., Studio]
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Not for the whole session: Playwright keeps an event loop running in this thread."""
+    """A module's: while it is open Playwright's event loop runs in this thread."""
     program = shutil.which("chromium")
     if program is None:
         pytest.skip("the studio is driven in Debian's package chromium")
@@ -47,7 +47,7 @@ def browser() -> Iterator[Browser]:
         made.close()
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def stack_api(
     browser: Browser, face_models: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Api]:
