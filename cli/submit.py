@@ -1,5 +1,6 @@
 """`avatar submit`: one request, made on a Prefect server's workers, followed and fetched.
 
+With --api it goes to a gateway instead (cli.remote), which needs a key and nothing of Prefect.
 Ctrl-C stops the following only. The run goes on, and the same command again follows it: a run is
 known by what it was asked for.
 """
@@ -50,11 +51,19 @@ def submit(
     request: VideoRequest,
     queue: Annotated[Queue, Option(help="Urgency; callers share each queue.")] = Queue.DEFAULT,
     caller: Annotated[str, Option(help="Who asks; default: your user name.")] = "",
+    api: Annotated[
+        str, Option(envvar="AVATAR_API", help="Ask this gateway, with the key in AVATAR_API_KEY.")
+    ] = "",
     no_wait: Annotated[
         bool, Option("--no-wait", help="Ask, and leave; the same again without it fetches.")
     ] = False,
 ) -> None:
-    """Have the video made by the workers of the Prefect server in PREFECT_API_URL."""
+    """Have the video made by the workers of the Prefect server in PREFECT_API_URL, or by a gateway."""
+    if api:
+        from cli.remote import submit_to
+
+        submit_to(api, request, queue.value, caller, no_wait=no_wait)
+        return
     from cli.local_prefect import local_prefect
     from tasks.settings import settings
 
