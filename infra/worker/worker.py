@@ -33,6 +33,7 @@ from infra.worker.lost import LostRuns
 from infra.worker.scratch import Scratch
 from infra.worker.settings import WorkerSettings
 from infra.worker.slot import Died, Patience, Slot
+from infra.worker.turns import Turns
 
 log = get_logger("workers.warm-process")
 START_AGAIN_S = 5.0
@@ -93,6 +94,7 @@ class WarmProcessWorker(BaseWorker[WarmConfiguration, WarmVariables, WarmResult]
             self._open.callback(server.close)
         lost = LostRuns(self.client, [self._pool], self._machine.lost_s)
         self._spawn(lost.watch(lambda: self.active))
+        self._spawn(Turns(self.client, self._pool).watch())
 
     async def teardown(self, *exc_info: Any) -> None:  # noqa: ANN401, Prefect's own
         for task in self._tasks:

@@ -18,6 +18,7 @@ GAP_PX = 8
 LABEL_PX = 17
 PAPER, INK = (24, 24, 27), (228, 228, 231)
 JPEG_QUALITY = 90
+PNG_LEVEL = 1  # four times as fast as the default, for a tenth more bytes
 RESTING_GAP = 0.015  # units of S: lips just apart
 SETTLED_S = 0.4
 
@@ -37,7 +38,8 @@ def contact_sheet(
     """
     boxes = list((crops or {}).values())
     cells = [_cell(time_s, picture, boxes) for time_s, picture in frames]
-    _save(_arranged(cells, min(columns, len(cells))), out, "PNG")
+    sheet = _arranged(cells, min(columns, len(cells)))
+    _save(sheet, out, "PNG", compress_level=PNG_LEVEL)
 
 
 def thumbnail(picture: U8, out: Path) -> None:

@@ -34,6 +34,7 @@ from tests.orchestra import (
 
 POOL = "faulty"
 QUICK = {"AVATAR_WORKER_SIGN_S": "0.3", "AVATAR_WORKER_LOST_S": "3", "AVATAR_WORKER_HANG_S": "3"}
+LIMITS = ("memory.limit_in_bytes", "memory.max")
 FLOW = """
 import ctypes, os, signal, tempfile, time
 from pathlib import Path
@@ -171,6 +172,22 @@ def worker(scene: Scene, serving: Serving) -> Iterator[None]:
 
 
 @pytest.fixture
+def cramped() -> Iterator[Path]:
+    """A control group whose processes get 300 MB more, together; then the kernel kills."""
+    tops = (Path("/sys/fs/cgroup/memory"), Path("/sys/fs/cgroup"))  # versions 1 and 2
+    group = next((top for top in tops if top.is_dir()), tops[1]) / f"avatar-{os.getpid()}"
+    try:
+        group.mkdir()
+        limit = next(group / name for name in LIMITS if (group / name).exists())
+        limit.write_text(str(300 << 20))
+    except (OSError, StopIteration):
+        pytest.skip("needs a control group for memory that may be written")
+    yield group
+    eventually(lambda: not (group / "cgroup.procs").read_text() or None, 15)
+    group.rmdir()
+
+
+@pytest.fixture
 def alone(serving: Serving) -> None:
     """For a test with workers of its own."""
     serving.end()
@@ -209,6 +226,20 @@ def test_a_child_above_its_memory_limit_is_killed(scene: Scene, worker: None) ->
     assert run.state is not None
     assert "more than 600" in str(run.state.message)
     assert scene.left_by(scene.pids())
+
+
+def test_a_child_that_the_kernel_kills_for_memory_is_tried_elsewhere(
+    scene: Scene, serving: Serving, worker: None, cramped: Path
+) -> None:
+    for pid in descendants(serving.begin().pid):
+        (cramped / "cgroup.procs").write_text(str(pid))
+    run = scene.ended(scene.ask("eat"), 60)
+    assert run.state_name == "Completed"
+    (crash,) = [
+        state for state in scene.client.read_flow_run_states(run.id) if state.name == "Crashed"
+    ]
+    assert "SIGKILL" in str(crash.message)
+    assert scene.left_by(scene.pids()[:1])
 
 
 def test_memory_that_the_kernel_refuses_fails_the_run(scene: Scene, worker: None) -> None:

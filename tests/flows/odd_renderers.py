@@ -25,7 +25,7 @@ IN_A_WORKER = "pytest" not in sys.modules
 
 def install() -> None:
     segments.TARGET_S, segments.SHORTEST_S, segments.LONGEST_S = 2, 1, 3
-    for kind in (Counting, Slow, DiesOnce, Hangs, FailsOnce, NeverWorks):
+    for kind in (Counting, Slow, DiesOnce, Hangs, FailsOnce, FailsTwice, NeverWorks):
         RENDERERS[kind.name] = kind
 
 
@@ -86,6 +86,17 @@ class FailsOnce(Counting):
 
     def render(self, prepared: MeshPortrait, motion: MotionTrack, span: Span) -> Iterator[U8]:
         if note(f"failed-{span.first}"):
+            raise EncodeFailed("the encoder hiccuped")
+        yield from super().render(prepared, motion, span)
+
+
+class FailsTwice(Counting):
+    """Once more than a task tries by itself."""
+
+    name = "fails-twice"
+
+    def render(self, prepared: MeshPortrait, motion: MotionTrack, span: Span) -> Iterator[U8]:
+        if any(note(f"failed-{span.first}-{time}") for time in ("first", "second")):
             raise EncodeFailed("the encoder hiccuped")
         yield from super().render(prepared, motion, span)
 

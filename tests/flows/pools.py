@@ -28,13 +28,13 @@ T = TypeVar("T")
 def deploy(client: SyncPrefectClient, preload: list[str] = PRELOAD) -> None:
     for cpu, gpu in ((CPU, GPU), (IDLE, IDLE)):
         make_pools(client, PoolSettings(cpu=cpu, gpu=gpu, preload=preload))
-    _deploy(client, "avatar-video", CPU)
-    _deploy(client, "render-segment", GPU)
-    _deploy(client, "render-segment", IDLE, name="nowhere")
-    _deploy(client, "render-segment", GPU, name="brief", job_variables={"timeout_s": 2})
+    deploy_one(client, "avatar-video", CPU)
+    deploy_one(client, "render-segment", GPU)
+    deploy_one(client, "render-segment", IDLE, name="nowhere")
+    deploy_one(client, "render-segment", GPU, name="brief", job_variables={"timeout_s": 2})
 
 
-def _deploy(
+def deploy_one(
     client: SyncPrefectClient,
     flow: str,
     pool: str,

@@ -1,16 +1,21 @@
 """Real videos on warm workers: on the laptop's server and on the fleet's, by the same tests."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.orchestra import ROOT
 from tests.stack.processes import Stack, running
 from tests.stack.servers import split_server
 
 SERVERS = ("sqlite", "postgres and redis")
+FLOWS = ("avatar_video", "preflight", "batch_videos")
 
 
 @pytest.fixture(scope="module", params=SERVERS)
@@ -99,3 +104,21 @@ def test_a_batch_makes_each_row_once_and_says_what_failed(
     statuses = [row["status"] for row in json.loads(report.read_text())["rows"]]
     assert statuses == ["kept", "kept", "failed"]
     assert len(stack.runs(parent_of=again["id"])) == 1
+
+
+@pytest.mark.parametrize("stack", SERVERS[1:], indirect=True)
+def test_the_flow_s_own_tests_pass_on_the_fleet_s_server_too(stack: Stack) -> None:
+    env = os.environ | {"PREFECT_API_URL": stack.api, "AVATAR_TEST_PREFECT": "1"}
+    files = [
+        f"tests/flows/test_{name}.py" for name in ("avatar_video", "preflight", "batch_videos")
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-n0", "-q", *files],
+        env=env,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stdout[-4000:]
+    assert "skipped" not in done.stdout

@@ -1,5 +1,6 @@
 """Turns in a real queue: Prefect's server, and a warm worker that takes one run at a time."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from infra.pools import PoolSettings, make_pools
+from infra.worker.turns import Turns
 from models.errors import InvalidRequest, ServiceUnavailable
 from tasks.dispatch import CALLER, submit
 
@@ -101,6 +103,41 @@ def test_runs_start_by_urgency_and_then_in_turn(client: SyncPrefectClient, tmp_p
     for number in range(3):
         before = order[: order.index(f"few-{number}")]
         assert sum("many" in name for name in before) <= number + 2
+
+
+def give_turns() -> list[UUID]:
+    async def give() -> list[UUID]:
+        async with get_client() as asynchronous:
+            return await Turns(asynchronous, POOL).give()
+
+    return asyncio.run(give())
+
+
+def test_runs_from_prefect_s_page_get_their_turns(client: SyncPrefectClient) -> None:
+    ids = [asked(f"many-{number}", "many", cost_s=20) for number in range(3)]
+    target = client.read_deployment_by_name(NAME)
+    pages = [client.create_flow_run_from_deployment(target.id).id for _ in range(2)]
+    try:
+        assert give_turns() == pages
+        assert give_turns() == []
+        due = [client.read_flow_run(id).next_scheduled_start_time for id in (*ids, *pages)]
+    finally:
+        for id in (*ids, *pages):
+            client.delete_flow_run(id)
+    first, second, third, page, next_page = [time for time in due if time is not None]
+    assert first < second < page < third < next_page
+
+
+def test_runs_from_prefect_s_page_stay_where_no_turns_lie_before_them(
+    client: SyncPrefectClient,
+) -> None:
+    target = client.read_deployment_by_name(NAME)
+    run = client.create_flow_run_from_deployment(target.id)
+    try:
+        assert give_turns() == []
+        assert client.read_flow_run(run.id).tags == run.tags
+    finally:
+        client.delete_flow_run(run.id)
 
 
 def test_what_waits_is_due_and_marked(client: SyncPrefectClient) -> None:
