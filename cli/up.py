@@ -1,7 +1,8 @@
 """`avatar up`: everything on this machine, until Ctrl-C.
 
-Prefect's server (or the one that PREFECT_API_URL names), pools and deployments, and a worker for
-each pool. All of them share one store and one place of Prefect's results.
+Prefect's server (or the one that PREFECT_API_URL names), pools and deployments, a worker for each
+pool, and the HTTP gateway, open to callers of this machine alone. All of them share one store and
+one place of Prefect's results.
 """
 
 import os
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from typer import Option
 
-from models.errors import PrefectFailed
+from models.errors import SetupError
 
 if TYPE_CHECKING:
     from infra.supervisor import Service
@@ -34,15 +35,17 @@ def up(
     port: Annotated[int, Option(min=1, max=65535, help="Of Prefect's page and API.")] = 4200,
     # a batch holds one place while its videos run in the others
     cpu_slots: Annotated[int, Option(min=2, help="Flows side by side on the CPU pool.")] = 2,
+    api_port: Annotated[int, Option(min=1, max=65535, help="Of the HTTP API and studio.")] = 8005,
 ) -> None:
-    """Run everything on this machine: server, workers, deployments. Ctrl-C stops all of it."""
+    """Run everything on this machine: server, workers, API and studio. Ctrl-C stops all of it."""
     from infra.supervisor import Stopped, Supervisor
     from tasks.settings import settings
 
     logs = settings().prefect_home.absolute() / "logs"
     with Supervisor(logs, typer.echo) as supervisor:
         try:
-            for services in stages(environment(settings(), port), port, cpu_slots):
+            env = environment(settings(), port)
+            for services in stages(env, port, cpu_slots, api_port):
                 supervisor.start(*services)
             typer.echo(f"{'all':8} ready  logs in {logs}, Ctrl-C stops")
             supervisor.watch()
@@ -54,13 +57,15 @@ def up(
 def environment(settings: "Settings", port: int) -> Environment:
     """What all services share; what stands in our own environment goes before it."""
     away = "://" in settings.store
+    beside = settings.prefect_home.absolute().parent
     ours = {
         "PREFECT_API_URL": f"http://{HOST}:{port}/api",
         "PREFECT_HOME": str(settings.prefect_home.absolute()),
         "PREFECT_LOCAL_STORAGE_PATH": str(settings.results.absolute()),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "AVATAR_STORE": settings.store if away else str(Path(settings.store).absolute()),
-        "AVATAR_BACKUP": str(settings.prefect_home.absolute().parent / "backup"),
+        "AVATAR_BACKUP": str(beside / "backup"),
+        "DATABASE_URL": f"sqlite+aiosqlite:///{beside / 'gateway.db'}",
         "AVATAR_SEGMENT_DEPLOYMENT": "render-segment/gpu",
         "CPU_POOL": "cpu",
         "GPU_POOL": "gpu",
@@ -68,13 +73,11 @@ def environment(settings: "Settings", port: int) -> Environment:
     return {name: os.environ.get(name) or value for name, value in ours.items()}
 
 
-def stages(env: Environment, port: int, cpu_slots: int) -> Iterator[list["Service"]]:
-    """Each list starts side by side, once the one before it is ready; the end goes backwards.
-
-    The gateway joins the last list.
-    """
+def stages(env: Environment, port: int, cpu_slots: int, api_port: int) -> Iterator[list["Service"]]:
+    """Each list starts side by side, once the one before it is ready; the end goes backwards."""
     from infra.supervisor import Service
 
+    check_free(api_port, "give another --api-port")
     api = env["PREFECT_API_URL"]
     if not os.environ.get("PREFECT_API_URL"):
         yield [server(env, port)]
@@ -83,14 +86,15 @@ def stages(env: Environment, port: int, cpu_slots: int) -> Iterator[list["Servic
         Service("deploy", (*PREFECT, "deploy", "--all"), env, folder=ROOT, address=api),
         worker("gpu", env["GPU_POOL"], env, slots=1),
         worker("cpu", env["CPU_POOL"], env, slots=cpu_slots),
+        gateway(env, api_port),
     ]
 
 
 def server(env: Environment, port: int) -> "Service":
-    """Raises PrefectFailed where the port is taken."""
+    """Raises SetupError."""
     from infra.supervisor import Service
 
-    check_free(port)
+    check_free(port, "name it in PREFECT_API_URL, or give another --port")
     prepare_database(Path(env["PREFECT_HOME"]))
     return Service(
         "server",
@@ -116,13 +120,29 @@ def worker(name: str, pool: str, env: Environment, slots: int) -> "Service":
     )
 
 
-def check_free(port: int) -> None:
+def gateway(env: Environment, port: int) -> "Service":
+    """Without keys, since only this machine reaches it; AVATAR_OPEN_ACCESS=false asks for them."""
+    from infra.supervisor import Service
+
+    address = f"http://{HOST}:{port}"
+    access = {"AVATAR_OPEN_ACCESS": os.environ.get("AVATAR_OPEN_ACCESS") or "true"}
+    return Service(
+        "gateway",
+        (*PYTHON, "cli", "serve", "--host", HOST, "--port", str(port)),
+        env | access,
+        health=f"{address}/readyz",
+        address=address,
+    )
+
+
+def check_free(port: int, remedy: str) -> None:
+    """Raises SetupError."""
     try:
         socket.create_server((HOST, port)).close()
     except OSError as error:
-        raise PrefectFailed(
+        raise SetupError(
             f"port {port} of {HOST} is taken ({error.strerror}): stop what listens there, "
-            "name it in PREFECT_API_URL, or give another --port"
+            f"or {remedy}"
         ) from error
 
 

@@ -39,11 +39,15 @@ class Stack:
     def __init__(self, folder: Path, port: int, api: str, env: Mapping[str, str]) -> None:
         self.folder, self.port, self.api = folder, port, api
         self.store, self.log = folder / "store", folder / "up.log"
+        self.gateway = f"http://127.0.0.1:{(api_port := free_port())}"
         own = {"AVATAR_STORE": str(self.store), "AVATAR_PREFECT_HOME": str(folder / "prefect")}
         clean = {name: value for name, value in os.environ.items() if "PREFECT" not in name}
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
-                [str(Path(sys.executable).with_name("avatar")), "up", "--port", str(port)],
+                [
+                    *(str(Path(sys.executable).with_name("avatar")), "up"),
+                    *("--port", str(port), "--api-port", str(api_port)),
+                ],
                 env=clean | own | dict(env),
                 stdout=log,
                 stderr=subprocess.STDOUT,

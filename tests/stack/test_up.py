@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 
-from tests.stack.processes import Stack, eventually, running
+from tests.stack.processes import VIDEO_S, Stack, eventually, running
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -65,6 +66,29 @@ def test_a_video_asked_for_through_the_api_is_made(stack: Stack, portrait_file: 
     assert (stack.store / "videos" / "one" / "video.mp4").stat().st_size > 1000
 
 
+def test_the_gateway_makes_a_video_for_callers_of_this_machine(
+    stack: Stack, portrait_file: Path
+) -> None:
+    assert "gateway  ready in" in stack.said()
+    assert stack.gateway in stack.said()
+    with httpx.Client(base_url=stack.gateway, timeout=30) as client:
+        upload = client.post("/v1/uploads", content=portrait_file.read_bytes()).json()["id"]
+        asked = {
+            "portrait": {"upload": upload},
+            "speech": {"type": "script", "script": "Mama."},
+            "look": {"resolution": 256, "fps": "24"},
+        }
+        place = client.post("/v1/videos", json=asked).headers["location"]
+
+        def look() -> dict[str, Any] | None:
+            found: dict[str, Any] = client.get(place).json()
+            return found if found["status"] not in ("queued", "running") else None
+
+        video = eventually(look, VIDEO_S, stack.said)
+        assert video["status"] == "done", video["error"]
+        assert httpx.get(video["files"]["video"]).content[4:8] == b"ftyp"
+
+
 def test_a_service_that_dies_is_started_again_and_it_is_said(stack: Stack) -> None:
     workers = [one for one in stack.processes() if "--pool" in one.cmdline()]
     victim = next(one for one in workers if "gpu" in one.cmdline())
@@ -78,7 +102,7 @@ def test_the_end_comes_in_order_and_nothing_is_left(stack: Stack) -> None:
     assert stack.stop() == 0
     assert stack.processes() == []
     said = stack.said()
-    order = [said.index(f"{name:8} finishing") for name in ("cpu", "gpu", "server")]
+    order = [said.index(f"{name:8} finishing") for name in ("gateway", "cpu", "gpu", "server")]
     assert order == sorted(order)
     assert said.rstrip().endswith("all      stopped")
 

@@ -1,0 +1,5 @@
+"""`python -m cli` is `avatar`."""
+
+from cli.main import main
+
+main()
