@@ -9,7 +9,7 @@ READY := .venv/.ready
 MODELS := .venv/.models
 
 .PHONY: setup demo up test check bench bench-portraits bench-segments bench-orchestration \
-	bench-queue lock clean
+	bench-queue bench-gateway lock clean
 
 setup: $(READY) $(MODELS)
 
@@ -66,6 +66,10 @@ bench-orchestration: setup
 # VIDEOS=how many short ones to queue; 200 take minutes.
 bench-queue: setup
 	$(BIN)/python -m tests.perf.bench_queue $(VIDEOS)
+
+# SECONDS=120 of 1 to 100 users, then bursts; with Prefect and an idle worker beside it.
+bench-gateway: setup
+	$(BIN)/python -m tests.perf.bench_gateway $(SECONDS)
 
 lock:
 	$(BIN)/pip install --quiet uv

@@ -135,6 +135,7 @@ def _environment(settings: Settings) -> dict[str, str]:
         "PREFECT_API_URL": settings.prefect_url,
         "PREFECT_API_AUTH_STRING": auth,
         "REDIS_URL": redis,
+        "AVATAR_VIDEO_DEPLOYMENT": settings.video_deployment,
     }
     return {**os.environ, **{name: value for name, value in given.items() if value}}
 
