@@ -1,16 +1,20 @@
 """Request bodies are bounded in bytes and in time before anything reads them."""
 
 import asyncio
+import time
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.problems import Problem, answer
 from models.contracts import MAX_AUDIO_BYTES
 
 JSON_BYTES = 512 * 1024
 BATCH_BYTES = 8 * 1024 * 1024
 IDLE_S = 30.0  # so long may the next piece of a body take
+SLOWEST_BYTES_S = 4_096  # and so slow may it come in the long run
 LARGER = {"/v1/uploads": MAX_AUDIO_BYTES, "/v1/batches": BATCH_BYTES}
 
 
@@ -20,6 +24,10 @@ class BoundedBodies:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
+            refusal = _refusal(Headers(scope=scope))
+            if refusal is not None:
+                await answer(refusal, Request(scope))(scope, receive, send)
+                return
             limit = LARGER.get(scope["path"].rstrip("/"), JSON_BYTES)
             bounded = _Bounded(receive, limit, _announces_body(scope))
             receive, send = bounded, bounded.hanging_up(send)
@@ -31,7 +39,7 @@ class _Bounded:
 
     def __init__(self, receive: Receive, limit: int, announced: bool) -> None:
         self._receive, self._limit, self._announced = receive, limit, announced
-        self._bytes, self._more = 0, True
+        self._bytes, self._more, self._began = 0, True, 0.0
 
     def hanging_up(self, send: Send) -> Send:
         """An answer given before the body has come ends the connection, or it would go on."""
@@ -46,8 +54,9 @@ class _Bounded:
     async def __call__(self) -> Message:
         if not self._more:  # what is waited for now is that the caller leaves
             return await self._receive()
+        self._began = self._began or time.monotonic()
         try:
-            message = await asyncio.wait_for(self._receive(), IDLE_S)
+            message = await asyncio.wait_for(self._receive(), self._patience_s())
         except TimeoutError:
             raise HTTPException(408, "the body stopped coming: send it again") from None
         if message["type"] == "http.request":
@@ -56,6 +65,31 @@ class _Bounded:
             if self._bytes > self._limit:
                 raise HTTPException(413, f"the body is too large: send at most {self._limit} bytes")
         return message
+
+    def _patience_s(self) -> float:
+        """A body that drips a byte at a time would hold its connection for ever."""
+        end = self._began + IDLE_S + self._bytes / SLOWEST_BYTES_S
+        return min(IDLE_S, end - time.monotonic())
+
+
+def _refusal(headers: Headers) -> Problem | None:
+    """What a proxy before us may read differently, and what would have to be unpacked."""
+    close = {"Connection": "close"}
+    if "transfer-encoding" in headers and "content-length" in headers:
+        return Problem(
+            400,
+            "framing_ambiguous",
+            "the body has a Content-Length and a Transfer-Encoding: send one of them",
+            headers=close,
+        )
+    if headers.get("content-encoding", "identity").strip().lower() != "identity":
+        return Problem(
+            415,
+            "content_encoding_unsupported",
+            "the body is compressed: send it as it is, without Content-Encoding",
+            headers={**close, "Accept-Encoding": "identity"},
+        )
+    return None
 
 
 def _announces_body(scope: Scope) -> bool:

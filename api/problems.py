@@ -149,8 +149,11 @@ async def _validation(request: Request, error: Exception) -> JSONResponse:
 def of_findings(found: Sequence[Any]) -> Problem:
     """Pydantic's findings; the first one is the detail."""
     errors = [_finding(one) for one in found[:MOST_FINDINGS]]
-    if any(one["type"] == "json_invalid" for one in found):
-        return Problem(400, "json_invalid", f"the body is no JSON: {errors[0].message}")
+    if found[0]["type"] == "json_invalid":
+        reason = found[0]["ctx"]["error"]
+        return Problem(
+            400, "json_invalid", f"the body is not JSON ({reason}): send one value in UTF-8"
+        )
     first = errors[0]
     detail = f"{first.field or 'the body'} is not right: {first.message}"
     return Problem(422, "invalid_request", detail, field=first.field or None, errors=errors)

@@ -1,5 +1,6 @@
 """JSON Web Tokens of the operator's identity provider: one algorithm, one issuer, one audience."""
 
+import asyncio
 import json
 import logging
 import time
@@ -19,6 +20,8 @@ log = logging.getLogger(__name__)
 
 JWKS_KEPT_S = 600.0
 JWKS_UNKNOWN_KEY_S = 30.0  # a new key may be fetched this often, so that rotation is quick
+JWKS_AWAY_S = 5.0  # while there are none at all
+JWKS_WAIT_S = 5.0
 LEEWAY_S = 30
 LONGEST_TOKEN = 8_192
 
@@ -27,7 +30,8 @@ class Tokens:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._keys: KeySet | None = None
-        self._fetched_at = 0.0
+        self._asked_at = -JWKS_KEPT_S
+        self._fetching = asyncio.Lock()
         self._claims = JWTClaimsRegistry(
             leeway=LEEWAY_S,
             iss={"essential": True, "value": settings.jwt_issuer or ""},
@@ -62,22 +66,33 @@ class Tokens:
     async def _key(self, kept_s: float) -> OctKey | KeySet:
         if self._settings.jwt_secret is not None:
             return OctKey.import_key(self._settings.jwt_secret.get_secret_value())
-        if self._keys is None or time.monotonic() - self._fetched_at > kept_s:
-            self._keys = await self._fetched()
-            self._fetched_at = time.monotonic()
+        if self._is_old(kept_s):
+            async with self._fetching:  # of many requests that need the keys, one asks
+                if self._is_old(kept_s):
+                    await self._fetch()
+        if self._keys is None:
+            raise unavailable("tokens cannot be checked now: try again in a moment")
         return self._keys
 
-    async def _fetched(self) -> KeySet:
+    def _is_old(self, kept_s: float) -> bool:
+        kept_s = JWKS_AWAY_S if self._keys is None else kept_s
+        return time.monotonic() - self._asked_at > kept_s
+
+    async def _fetch(self) -> None:
+        """The last keys stay where there are no new ones."""
         place = self._settings.jwt_jwks or ""
         try:
-            if not place.startswith(("https://", "http://")):
-                return KeySet.import_key_set(json.loads(Path(place).read_bytes()))
-            async with httpx.AsyncClient(timeout=5) as client:
-                answer = (await client.get(place)).raise_for_status()
-                return KeySet.import_key_set(answer.json())
+            async with asyncio.timeout(JWKS_WAIT_S):
+                self._keys = KeySet.import_key_set(json.loads(await _read(place)))
         except (httpx.HTTPError, OSError, ValueError, JoseError) as error:
-            if self._keys is not None:
-                log.error("the keys at %s cannot be read, the last ones stay: %s", place, error)
-                return self._keys
-            log.error("the keys at %s cannot be read: %s", place, error)
-            raise unavailable("tokens cannot be checked now: try again in a moment") from error
+            log.error(
+                "the keys at %s cannot be read: %s", place, str(error) or type(error).__name__
+            )
+        self._asked_at = time.monotonic()
+
+
+async def _read(place: str) -> bytes:
+    if not place.startswith(("https://", "http://")):
+        return await asyncio.to_thread(Path(place).read_bytes)
+    async with httpx.AsyncClient(timeout=JWKS_WAIT_S) as client:
+        return (await client.get(place)).raise_for_status().content

@@ -13,14 +13,17 @@ from api.contracts import BatchPage, BatchResource, NewBatch
 from api.gateway import Here
 from api.idempotency import IdempotencyKey, Once, Reply
 from api.ids import is_id, new_id
+from api.json_bodies import JsonRoute
 from api.pages import Cursor, Limit, page
 from api.problems import not_found
 from api.resources import batch_resource
-from api.responses import BODY, problems
-from api.routes.videos import LOCATION, check_stored
+from api.responses import BODY, links, problems
+from api.routes.videos import CREATED, check_stored
 from api.tables import Batch, Video
 
-router = APIRouter(prefix="/v1/batches", tags=["batches"])
+router = APIRouter(prefix="/v1/batches", tags=["batches"], route_class=JsonRoute)
+
+LINKS = links("batch_id", "get_batch", "cancel_batch")
 
 
 @router.post(
@@ -28,7 +31,7 @@ router = APIRouter(prefix="/v1/batches", tags=["batches"])
     status_code=202,
     response_model=BatchResource,
     responses={
-        202: {"description": "Accepted, every one.", "headers": LOCATION},
+        202: {"description": "Accepted, every one.", "headers": CREATED, "links": LINKS},
         **problems(402, 409, *BODY),
     },
 )

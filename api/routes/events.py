@@ -2,11 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Request, Response
 from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from api.auth import Reader
@@ -15,7 +16,7 @@ from api.gateway import Here
 from api.problems import Problem
 from api.responses import problems
 from api.routes.videos import owned_video
-from api.tables import Event
+from api.tables import Event, Video
 
 router = APIRouter(prefix="/v1/videos", tags=["videos"])
 
@@ -31,6 +32,7 @@ EXAMPLE = 'id: 17\nevent: video.running\ndata: {"id": "vid_…", "status": "runn
     "/{video_id}/events",
     response_class=Response,
     responses={
+        204: {"description": "It has ended and you know all of it: do not connect again."},
         200: {
             "description": "`video.queued`, `.running`, `.progress`, then one of `.done`, `.failed`"
             " and `.cancelled`, after which the stream ends.",
@@ -49,8 +51,11 @@ async def follow_video(
     ] = None,
 ) -> Response:
     """Everything that has happened, then everything that happens. A lost line may be resumed."""
+    after = int(last_event_id or 0)
     async with here.database.reading() as session:
-        await owned_video(session, caller.owner, video_id)
+        video = await owned_video(session, caller.owner, video_id)
+        if not video.open and not await _since(session, video_id, after):
+            return Response(status_code=204)
     streams: dict[str, int] = request.app.state.streams
     if streams.get(caller.owner, 0) >= MOST_STREAMS:
         raise Problem(
@@ -59,9 +64,7 @@ async def follow_video(
             f"you follow {MOST_STREAMS} videos already: close some, or use webhooks",
             headers={"Retry-After": "10"},
         )
-    events = _counted(
-        streams, caller.owner, _events(here.database, video_id, int(last_event_id or 0))
-    )
+    events = _counted(streams, caller.owner, _events(here.database, video_id, after))
     return EventSourceResponse(events, ping=HEARTBEAT_S, headers={"X-Accel-Buffering": "no"})
 
 
@@ -81,8 +84,10 @@ async def _counted(
 async def _events(database: Database, video_id: str, after: int) -> AsyncIterator[ServerSentEvent]:
     while True:
         async with database.reading() as session:
-            query = select(Event).where(Event.video_id == video_id, Event.id > after)
-            rows = (await session.scalars(query.order_by(Event.id).limit(PAGE))).all()
+            rows = await _since(session, video_id, after)
+            known = select(Video.id).where(Video.id == video_id)
+            if not rows and await session.scalar(known) is None:
+                return  # deleted
         for row in rows:
             after = row.id
             data = json.dumps(row.data, ensure_ascii=False)
@@ -91,3 +96,8 @@ async def _events(database: Database, video_id: str, after: int) -> AsyncIterato
                 return
         if not rows:
             await asyncio.sleep(EVERY_S)
+
+
+async def _since(session: AsyncSession, video_id: str, after: int) -> Sequence[Event]:
+    query = select(Event).where(Event.video_id == video_id, Event.id > after)
+    return (await session.scalars(query.order_by(Event.id).limit(PAGE))).all()

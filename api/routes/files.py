@@ -22,10 +22,17 @@ router = APIRouter(prefix="/v1/videos", tags=["videos"])
 NAMES = r"^(video\.(mp4|webm)|captions\.(srt|vtt)|thumbnail\.jpg|sheet\.png|manifest\.json)$"
 MEDIA = {".srt": "application/x-subrip", ".vtt": "text/vtt", ".webm": "video/webm"}
 BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+TEXT = {"schema": {"type": "string"}, "required": True}
+SENT = {
+    "ETag": {"description": "Changes when the file does.", **TEXT},
+    "Accept-Ranges": {"description": "bytes.", **TEXT},
+    "Content-Disposition": {"description": "Its name, for saving.", **TEXT},
+}
+RANGE = {"Content-Range": {"description": "Which bytes, of how many.", **TEXT}}
 RESPONSES: Responses = {
-    200: {"description": "The file.", "content": BYTES},
-    206: {"description": "The range of it.", "content": BYTES},
-    304: {"description": "You have it: see ETag."},
+    200: {"description": "The file.", "content": BYTES, "headers": SENT},
+    206: {"description": "The range of it.", "content": BYTES, "headers": {**SENT, **RANGE}},
+    304: {"description": "You have it: see ETag.", "headers": SENT},
     **problems(400, 404, 416),
 }
 
@@ -43,7 +50,7 @@ async def get_file(
 ) -> Response:
     """The links of a video's `files` lead here; they hold for a day and for one file."""
     target = await _target(here, video_id, name)
-    if not here.links.holds(target, expires, signature):
+    if target is None or not here.links.holds(target, expires, signature):
         raise Problem(403, "link_invalid", "the link has ended or was changed: GET the video again")
     try:
         path = await anyio.to_thread.run_sync(here.store.path, target.key)
@@ -52,15 +59,13 @@ async def get_file(
     return _file(request, path, target, download=download)
 
 
-async def _target(here: Here, video_id: str, name: str) -> Target:
+async def _target(here: Here, video_id: str, name: str) -> Target | None:
     """The signature binds the owner: it is read from the video, never from the link."""
     owner = None
     if is_id(video_id, "vid"):
         async with here.database.reading() as session:
             owner = await session.scalar(select(Video.owner).where(Video.id == video_id))
-    if owner is None:
-        raise not_found("video", video_id)
-    return Target(owner, video_id, name)
+    return None if owner is None else Target(owner, video_id, name)
 
 
 def _file(request: Request, path: FilePath, target: Target, *, download: bool) -> Response:

@@ -17,25 +17,32 @@ from api.contracts import NewPreflight, PreflightResource
 from api.gateway import Gateway, Here
 from api.ids import is_id, new_id
 from api.jobs import FINAL, Order
+from api.json_bodies import JsonRoute
 from api.orders import audio_source, portrait_source
 from api.problems import not_found, unavailable
-from api.responses import BODY, Responses, problems
+from api.responses import BODY, Responses, headers, links, problems
 from api.tables import Examination, Upload
 from models.contracts import Failure, PreflightReport, PreflightRequest
 from models.errors import MissingFile, ServiceError
 from models.storage import Store
 
-router = APIRouter(prefix="/v1/preflight", tags=["preflight"])
+router = APIRouter(prefix="/v1/preflight", tags=["preflight"], route_class=JsonRoute)
 
 WAIT_S = 6.0  # for the report, before the caller is asked to come back
 LOOK_EVERY_S = 0.15
 COST_S = 1.0
-RUNNING: Responses = {
-    202: {"description": "Not yet known: GET it in a moment.", "model": PreflightResource}
+KNOWN = {"headers": headers("Location"), "links": links("preflight_id", "get_preflight")}
+EXAMINED: Responses = {
+    200: {"description": "What was found.", **KNOWN},
+    202: {
+        "description": "Not yet known: GET it in a moment.",
+        "model": PreflightResource,
+        **KNOWN,
+    },
 }
 
 
-@router.post("", response_model=PreflightResource, responses={**RUNNING, **problems(*BODY)})
+@router.post("", response_model=PreflightResource, responses={**EXAMINED, **problems(*BODY)})
 async def examine(
     request: NewPreflight, response: Response, caller: Starter, here: Here
 ) -> PreflightResource:

@@ -6,11 +6,12 @@ from api.accepting import uploads_of
 from api.auth import Reader
 from api.contracts import Money, NewQuote, Quote, Recording
 from api.gateway import Here
+from api.json_bodies import JsonRoute
 from api.orders import check_look, upload_ids
 from api.problems import Problem
 from api.responses import BODY, problems
 
-router = APIRouter(prefix="/v1/quotes", tags=["quotes"])
+router = APIRouter(prefix="/v1/quotes", tags=["quotes"], route_class=JsonRoute)
 
 
 @router.post("", response_model=Quote, responses=problems(*BODY))

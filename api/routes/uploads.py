@@ -19,7 +19,7 @@ from api.ids import is_id, new_id
 from api.pages import Cursor, Limit, page
 from api.problems import not_found
 from api.resources import upload_resource
-from api.responses import problems
+from api.responses import headers, links, problems
 from api.tables import Upload
 
 router = APIRouter(prefix="/v1/uploads", tags=["uploads"])
@@ -34,6 +34,10 @@ BODY = {
         "content": {"application/octet-stream": BINARY},
     }
 }
+KNOWN = {
+    "headers": headers("Location"),
+    "links": links("upload_id", "get_upload", "delete_upload"),
+}
 
 
 @router.post(
@@ -42,8 +46,8 @@ BODY = {
     response_model=UploadResource,
     openapi_extra=BODY,
     responses={
-        201: {"description": "Kept."},
-        200: {"description": "You sent the same file before.", "model": UploadResource},
+        201: {"description": "Kept.", **KNOWN},
+        200: {"description": "You sent the same file before.", "model": UploadResource, **KNOWN},
         **problems(408, 413, 415, 507),
     },
 )

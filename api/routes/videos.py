@@ -13,14 +13,16 @@ from api.contracts import NewVideo, Status, VideoPage, VideoResource
 from api.gateway import Here, Showing
 from api.idempotency import IdempotencyKey, Once, Reply
 from api.ids import is_id
+from api.json_bodies import JsonRoute
 from api.pages import Cursor, Limit, page
 from api.problems import Problem, not_found
-from api.responses import BODY, problems
+from api.responses import BODY, headers, links, problems
 from api.tables import Upload, Video
 
-router = APIRouter(prefix="/v1/videos", tags=["videos"])
+router = APIRouter(prefix="/v1/videos", tags=["videos"], route_class=JsonRoute)
 
-LOCATION = {"Location": {"description": "Its address.", "schema": {"type": "string"}}}
+CREATED = headers("Location", "Idempotency-Replayed")
+LINKS = links("video_id", "get_video", "cancel_video", "delete_video", "follow_video")
 
 
 @router.post(
@@ -28,7 +30,7 @@ LOCATION = {"Location": {"description": "Its address.", "schema": {"type": "stri
     status_code=202,
     response_model=VideoResource,
     responses={
-        202: {"description": "Accepted; it will be made.", "headers": LOCATION},
+        202: {"description": "Accepted; it will be made.", "headers": CREATED, "links": LINKS},
         **problems(402, 409, *BODY),
     },
 )
@@ -106,9 +108,9 @@ async def cancel_video(
     """Stop it. What waits is cancelled at once, what is being rendered within seconds."""
     async with here.database.writing() as session:
         row = await owned_video(session, caller.owner, video_id, change=True)
-        if not row.open:
+        if row.status in ("done", "failed"):
             raise Problem(409, "video_finished", f"it is {row.status} already: nothing to cancel")
-        if not row.cancel_asked:
+        if row.open and not row.cancel_asked:
             await dispatch.cancel(session, row)
     here.leader.wake()
     return showing.video(row)
