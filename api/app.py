@@ -16,6 +16,7 @@ from api.accepting import Desk
 from api.bodies import BoundedBodies
 from api.database import Database
 from api.dispatch import Dispatcher
+from api.ending import Ending
 from api.gateway import Gateway
 from api.jobs import Prefect
 from api.leader import Leader
@@ -24,6 +25,7 @@ from api.links import Links
 from api.metrics import Metrics
 from api.middleware import Around
 from api.quotes import Prices
+from api.reconcile import Reconciler
 from api.responses import describe
 from api.routes import ROUTERS
 from api.settings import Settings
@@ -93,7 +95,9 @@ async def _gateway(settings: Settings, metrics: Metrics, stack: AsyncExitStack) 
     stack.push_async_callback(prefect.close)
     store = store_at(settings.store)
     prices = Prices(settings.price_per_minute, settings.price_per_video)
-    dispatcher = Dispatcher(database, prefect, store, settings.video_deployment, prices)
+    ending = Ending(database, store, prices)
+    dispatcher = Dispatcher(database, prefect, ending, settings.video_deployment)
+    reconciler = Reconciler(database, prefect, ending, settings.video_deployment)
     return Gateway(
         settings=settings,
         database=database,
@@ -104,7 +108,7 @@ async def _gateway(settings: Settings, metrics: Metrics, stack: AsyncExitStack) 
         prefect=prefect,
         metrics=metrics,
         desk=Desk(prices),
-        leader=Leader(database, dispatcher, metrics),
+        leader=Leader(database, dispatcher, reconciler, metrics),
     )
 
 

@@ -238,7 +238,9 @@ class VideoResource(Resource):
     status: Status
     stage: str | None = Field(default=None, description="What is being done.")
     percent: float = Field(description="Of the whole, 0 to 100.")
-    queue_position: int | None = Field(default=None, description="1: next.")
+    queue_position: int | None = Field(
+        default=None, description="1: next. Far back it may be a few places old."
+    )
     eta_s: float | None = Field(default=None, description="Seconds until it is done, about.")
     cancel_requested: bool = False
     request: dict[str, Any] = Field(description="As it was asked for.")

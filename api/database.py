@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -11,6 +12,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 
 LOCK_WAIT_S = 15
 POOL = 10
+READING = {
+    "isolation_level": "AUTOCOMMIT",
+    "skip_autocommit_rollback": True,
+    "pool_reset_on_return": None,
+}
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -18,15 +24,14 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.sqlite = make_url(url).get_backend_name() == "sqlite"
-        self.engine = _sqlite(url) if self.sqlite else _postgres(url)
+        make = _sqlite if self.sqlite else _postgres
+        self.engine, self._reader = make(url), make(url, **READING)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
-        options = {"isolation_level": "AUTOCOMMIT"} if not self.sqlite else {}
-        async with self.engine.connect() as connection:
-            await connection.execution_options(**options)
-            async with AsyncSession(bind=connection, expire_on_commit=False) as session:
-                yield session
+        """Each statement for itself: a transaction would double what a read costs."""
+        async with AsyncSession(self._reader, expire_on_commit=False) as session:
+            yield session
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncSession]:
@@ -57,6 +62,7 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+        await self._reader.dispose()
 
 
 def _upgrade(connection: Connection) -> None:
@@ -69,9 +75,10 @@ def _upgrade(connection: Connection) -> None:
     command.upgrade(config, "head")
 
 
-def _postgres(url: str) -> AsyncEngine:
+def _postgres(url: str, **options: Any) -> AsyncEngine:  # noqa: ANN401, SQLAlchemy's
     return create_async_engine(
         url,
+        **options,
         pool_size=POOL,
         max_overflow=POOL,
         pool_pre_ping=True,  # the server may have been restarted
@@ -79,15 +86,16 @@ def _postgres(url: str) -> AsyncEngine:
     )
 
 
-def _sqlite(url: str) -> AsyncEngine:
+def _sqlite(url: str, **options: Any) -> AsyncEngine:  # noqa: ANN401, SQLAlchemy's
     place = make_url(url).database
     if place and place != ":memory:":
         Path(place).parent.mkdir(parents=True, exist_ok=True)
     engine = create_async_engine(
-        url, pool_size=POOL, max_overflow=POOL, connect_args={"timeout": LOCK_WAIT_S}
+        url, **options, pool_size=POOL, max_overflow=POOL, connect_args={"timeout": LOCK_WAIT_S}
     )
     event.listen(engine.sync_engine, "connect", _prepare)
-    event.listen(engine.sync_engine, "begin", _begin)
+    if not options:
+        event.listen(engine.sync_engine, "begin", _begin)
     return engine
 
 

@@ -5,6 +5,7 @@ import logging
 import os
 import secrets
 import socket
+import time
 from datetime import timedelta
 
 from sqlalchemy import or_, update
@@ -15,6 +16,7 @@ from api.database import Database
 from api.dispatch import Dispatcher
 from api.idempotency import forget_old
 from api.metrics import Metrics
+from api.reconcile import Reconciler
 from api.tables import Lease
 from models.errors import AvatarError
 
@@ -23,6 +25,7 @@ log = logging.getLogger(__name__)
 NAME = "dispatcher"
 HOLD = timedelta(seconds=6)
 PAUSE_S = 0.5
+EARLY_S = 0.05  # a timer that fires a little too soon must not cost a whole pause
 AWAY_S = 2.0  # after Prefect or the database did not answer
 TIDY_EVERY = 1_200  # passes
 
@@ -30,11 +33,19 @@ TIDY_EVERY = 1_200  # passes
 class Leader:
     """The loop of one process: it works while it holds the lease, and waits for it otherwise."""
 
-    def __init__(self, database: Database, dispatcher: Dispatcher, metrics: Metrics) -> None:
-        self._database, self._dispatcher, self._metrics = database, dispatcher, metrics
+    def __init__(
+        self,
+        database: Database,
+        dispatcher: Dispatcher,
+        reconciler: Reconciler,
+        metrics: Metrics,
+    ) -> None:
+        self._database, self._metrics = database, metrics
+        self._dispatcher, self._reconciler = dispatcher, reconciler
         self._holder = f"{socket.gethostname()[:32]}-{os.getpid()}-{secrets.token_hex(4)}"
         self._wake = asyncio.Event()
         self._passes = 0
+        self._reconcile_at = 0.0
         self.prefect_up: bool | None = None  # None: this process has not asked yet
 
     def wake(self) -> None:
@@ -79,13 +90,23 @@ class Leader:
         if not holds:
             return
         ordered = await self._dispatcher.dispatch()
-        seen = await self._dispatcher.reconcile()
+        seen = await self._reconcile()
         if ordered or seen:
             self._prefect_is(True)
         self._passes += 1
         if self._passes % TIDY_EVERY == 0:
             async with self._database.writing() as session:
                 await forget_old(session)
+
+    async def _reconcile(self) -> int:
+        """Not at every wake: callers have half of this process's time at least."""
+        began = time.monotonic()
+        if began < self._reconcile_at:
+            return 0
+        seen = await self._reconciler.reconcile()
+        ended = time.monotonic()
+        self._reconcile_at = ended + max(PAUSE_S, ended - began) - EARLY_S
+        return seen
 
     async def hold(self) -> bool:
         """Take the lease or keep it; False while another process has it."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from api.foresight import Made, Pace, pace_of
 from api.quotes import OVERHEAD_S, UNMEASURED_RENDER_S, Queue, Speed, size_factor
 from api.resources import render_seconds
 from api.tables import Video
@@ -28,6 +29,24 @@ class Load:
             self._speed, self._queue = await _speed(session), await _queue(session)
             self._read_at = time.monotonic()
         return self._speed, self._queue
+
+
+async def pace(session: AsyncSession) -> Pace:
+    """What stages took lately."""
+    query = (
+        select(Video.result, Video.started_at, Video.finished_at)
+        .where(Video.status == "done", Video.open.is_(False), Video.result.is_not(None))
+        .where(Video.started_at.is_not(None))
+        .order_by(Video.id.desc())
+        .limit(LATELY)
+    )
+    rows = await session.execute(query)
+    return pace_of(
+        [
+            Made(VideoResult.model_validate(result), (finished - started).total_seconds())
+            for result, started, finished in rows
+        ]
+    )
 
 
 async def _speed(session: AsyncSession) -> Speed:
