@@ -196,8 +196,8 @@ class Client:
     def usage(self, since: date | None = None, until: date | None = None) -> UsageList:
         return self._get("/v1/usage", UsageList, since=since, until=until)
 
-    def _get(self, path: str, kind: type[Model], **parameters: object) -> Model:
-        return _read(kind, self._calls.send("GET", path, params=_given(parameters)))
+    def _get(self, path: str, shape: type[Model], **parameters: object) -> Model:
+        return _read(shape, self._calls.send("GET", path, params=_given(parameters)))
 
     def _post(
         self, path: str, kind: type[Model], body: BaseModel, idempotency_key: str | None = None
@@ -209,10 +209,10 @@ class Client:
         answer = self._calls.send("POST", path, content=content, headers=headers)
         return _read(kind, answer)
 
-    def _pages(self, path: str, kind: type[Page], **filters: object) -> Iterator[Page]:
+    def _pages(self, path: str, shape: type[Page], **filters: object) -> Iterator[Page]:
         cursor: str | None = None
         while True:
-            page = self._get(path, kind, limit=PAGE, cursor=cursor, **filters)
+            page = self._get(path, shape, limit=PAGE, cursor=cursor, **filters)
             yield page
             cursor = page.next_cursor
             if cursor is None:
