@@ -32,6 +32,11 @@ AvatarError
 │       └── DiskFull               disk_full
 ├── SetupError                     the operator can mend it
 │   ├── MissingModels              models_missing
+│   ├── WeightsError
+│   │   ├── MissingWeights         weights_missing
+│   │   ├── WeightsRefused         weights_refused
+│   │   └── LicenceRefused         licence_refused
+│   ├── EngineUnusable             engine_unusable
 │   ├── MissingKey                 key_missing
 │   ├── MissingDependency          dependency_missing
 │   └── PrefectFailed              prefect_failed
@@ -183,6 +188,32 @@ class SetupError(AvatarError):
 
 class MissingModels(SetupError):
     code = "models_missing"
+
+
+class WeightsError(SetupError):
+    code = "weights"
+
+
+class MissingWeights(WeightsError):
+    code = "weights_missing"
+
+
+class WeightsRefused(WeightsError):
+    """A file that is not what it should be: other keys, another hash, code inside."""
+
+    code = "weights_refused"
+
+
+class LicenceRefused(WeightsError):
+    """A commercial request, and weights that are for research only."""
+
+    code = "licence_refused"
+
+
+class EngineUnusable(SetupError):
+    """A library or a device that an engine needs is not there, or it computes something else."""
+
+    code = "engine_unusable"
 
 
 class MissingKey(SetupError):

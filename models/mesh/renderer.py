@@ -119,6 +119,18 @@ class MeshRenderer:
                 stop = min(first + self._batch, span.stop)
                 yield self._frames(prepared, self._controls(motion, first, stop)).cpu().numpy()
 
+    def without_mouth(
+        self, portrait: MeshPortrait, motion: MotionTrack, span: Span
+    ) -> tuple[Tensor, Tensor]:
+        """One batch for a renderer that paints the mouth itself, the photo's mouth in it.
+
+        Frames (B, H, W, C) uint8, and where the head's movement takes every node's picture from,
+        (B, 2, gh, gw) frame pixels.
+        """
+        control = self._controls(motion, span.first, span.stop)
+        places = portrait.nodes + portrait.head.displacement(control.head)
+        return self._warped(portrait, control, places, None), places
+
     def _controls(self, motion: MotionTrack, first: int, stop: int) -> _Controls:
         def rows(values: F32) -> Tensor:
             return torch.from_numpy(values[first:stop]).to(self._device)
@@ -134,22 +146,30 @@ class MeshRenderer:
     def _frames(self, portrait: MeshPortrait, control: _Controls) -> Tensor:
         """(B, H, W, C) uint8: the whole frame by the coarse grid, then the features over it."""
         places = portrait.nodes + portrait.head.displacement(control.head)
+        mouth = mouth_layers(portrait.mouth, control.mouth, portrait.jaw_box.of(places))
+        frames = self._warped(portrait, control, places, mouth)
+        self._paint_mouth(frames, portrait, control, mouth)
+        return frames
+
+    def _warped(
+        self, portrait: MeshPortrait, control: _Controls, places: Tensor, mouth: MouthLayers | None
+    ) -> Tensor:
+        """(B, H, W, C) uint8 by the coarse grid, with the eyes painted but not the mouth."""
         eyes = [
             eye_layers(part.eye, control.blink, control.brow, part.reach.of(places))
             for part in portrait.eyes
         ]
-        mouth = mouth_layers(portrait.mouth, control.mouth, portrait.jaw_box.of(places))
         whole = places.clone()
         for part, layers in zip(portrait.eyes, eyes, strict=True):
             _move(whole, part.reach, places, layers.single())
-        _move(whole, portrait.jaw_box, places, mouth.single())
+        if mouth is not None:
+            _move(whole, portrait.jaw_box, places, mouth.single())
         cell, moving = portrait.grid.cell, portrait.moving
         corner = (moving.left * cell, moving.top * cell)
         moved = moving.of(whole)
         frames = self._sampler.warp(portrait.pixels, moved, portrait.still, corner, cell)
         for part, layers in zip(portrait.eyes, eyes, strict=True):
             self._paint_eye(frames, portrait, part, control, places, layers)
-        self._paint_mouth(frames, portrait, control, mouth)
         return frames
 
     def _paint_mouth(
