@@ -7,7 +7,8 @@ from typing import Any
 
 from sqlalchemy import Connection, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 LOCK_WAIT_S = 15
@@ -120,3 +121,10 @@ def _begin(connection: Connection) -> None:
 def is_duplicate(error: IntegrityError) -> bool:
     text = str(error.orig).lower()
     return "unique" in text or "duplicate" in text
+
+
+def is_away(error: Exception) -> bool:
+    """Whether the database, and not what was asked of it, is the reason."""
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
+    return isinstance(error, ConnectionError | TimeoutError | PoolTimeout)

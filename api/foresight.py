@@ -44,10 +44,10 @@ class Told:
         """
         doing = {name for name, state in tasks.items() if state == "RUNNING"}
         done = {name for name, state in tasks.items() if state == "COMPLETED"}
-        if rendered and RENDERING not in done:
-            doing.add(RENDERING)
         order = list(WORDS)
         begun = max((order.index(name) for name in (doing | done) & WORDS.keys()), default=0)
+        if rendered and begun < order.index(RENDERING):
+            doing, begun = {RENDERING}, order.index(RENDERING)
         done |= {name for name in order[:begun] if name not in doing and name not in LAST}
         return cls(frozenset(doing), frozenset(done), rendered)
 

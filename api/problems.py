@@ -14,8 +14,10 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
+from api.database import is_away
 from models.errors import (
     AudioTooLarge,
     AvatarError,
@@ -123,6 +125,8 @@ def answer(problem: Problem, request: Request) -> JSONResponse:
 def install(app: FastAPI) -> None:
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(AvatarError, _avatar_error)
+    for kind in (SQLAlchemyError, OSError):  # a driver's own is an OSError while it connects
+        app.add_exception_handler(kind, _database)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unexpected)
@@ -138,6 +142,14 @@ async def _avatar_error(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, AvatarError):
         raise error
     return answer(of_error(error), request)
+
+
+async def _database(request: Request, error: Exception) -> JSONResponse:
+    """Away, restarting or locked: what was not answered was not accepted, and may be sent again."""
+    if not is_away(error):
+        return await _unexpected(request, error)
+    log.error("the database does not answer: %s", error)
+    return answer(unavailable("the database does not answer: try again in a few seconds"), request)
 
 
 async def _validation(request: Request, error: Exception) -> JSONResponse:
@@ -172,7 +184,13 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
     """The framework's own: no such route, no such method, an unreadable body."""
     if not isinstance(error, HTTPException):
         raise error
-    codes = {404: "not_found", 405: "method_not_allowed", 400: "json_invalid"}
+    codes = {  # not HTTPStatus's names, which change with Python
+        400: "json_invalid",
+        404: "not_found",
+        405: "method_not_allowed",
+        408: "request_timeout",
+        413: "content_too_large",
+    }
     details = {
         404: "there is no such address: see /docs",
         405: "this address knows no such method: see the Allow header",
