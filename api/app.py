@@ -49,6 +49,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lambda app: _lifespan(app, settings, metrics),
         docs_url=None,
         redoc_url=None,
+        redirect_slashes=False,  # to where the Host header says
         generate_unique_id_function=_operation_id,
     )
     problems.install(app)

@@ -33,7 +33,11 @@ def _storable(value: str) -> str:
     return value
 
 
+Number = Annotated[float, Field(strict=True)]  # no text, no truth: what the document says
+Whole = Annotated[int, Field(strict=True)]
+YesOrNo = Annotated[bool, Field(strict=True)]
 Short = Annotated[str, StringConstraints(max_length=500), AfterValidator(_storable)]
+Title = Annotated[str, StringConstraints(max_length=128), AfterValidator(_storable)]
 Name = Annotated[
     str,
     StringConstraints(min_length=1, max_length=64, pattern=r"^[\w .:/+-]+$"),
@@ -60,7 +64,7 @@ class Resource(BaseModel):
 
 class Portrait(Resource):
     upload: UploadId = Field(description="An uploaded picture.")
-    face_index: int | None = Field(
+    face_index: Whole | None = Field(
         default=None,
         ge=0,
         le=99,
@@ -75,7 +79,7 @@ class Recording(Resource):
     upload: UploadId = Field(description="An uploaded recording.")
     transcript: Words | None = Field(default=None, description="What is said, if known.")
     language: Name = "en-us"
-    normalise_loudness: bool = False
+    normalise_loudness: YesOrNo = False
 
 
 class Script(Resource):
@@ -84,8 +88,8 @@ class Script(Resource):
     type: Literal["script"]
     script: Words = Field(description="The words to say.", examples=["Welcome to the team!"])
     voice: Name = Field(default="en-us", description="A name from /v1/voices.")
-    rate: float = Field(default=1.0, ge=0.5, le=2.0)
-    pitch: float = Field(default=1.0, ge=0.5, le=1.5)
+    rate: Number = Field(default=1.0, ge=0.5, le=2.0)
+    pitch: Number = Field(default=1.0, ge=0.5, le=1.5)
 
 
 class Topic(Resource):
@@ -93,7 +97,7 @@ class Topic(Resource):
 
     type: Literal["topic"]
     topic: Annotated[Words, StringConstraints(max_length=2_000)]
-    duration_s: float = Field(default=30.0, ge=5, le=600)
+    duration_s: Number = Field(default=30.0, ge=5, le=600)
     language: Name = "English"
     tone: Name = "friendly"
     voice: Name = "en-us"
@@ -116,9 +120,9 @@ class Look(Resource):
     fps: FrameRate = FrameRate.PAL
     background: Background = Background()
     captions: Captions = Captions.SIDECAR
-    head_motion: float = Field(default=1.0, ge=0, le=1.5)
-    expressiveness: float = Field(default=1.0, ge=0.5, le=1.5)
-    seed: int = Field(default=0, ge=0, lt=2**31)
+    head_motion: Number = Field(default=1.0, ge=0, le=1.5)
+    expressiveness: Number = Field(default=1.0, ge=0.5, le=1.5)
+    seed: Whole = Field(default=0, ge=0, lt=2**31)
 
 
 EXAMPLE: JsonDict = {
@@ -159,7 +163,7 @@ class NewPreflight(Resource):
 
 
 class NewBatch(Resource):
-    name: Short = Field(default="", description="Yours.", max_length=128)
+    name: Title = Field(default="", description="Yours.")
     videos: tuple[NewVideo, ...] = Field(min_length=1, max_length=MOST_IN_BATCH)
 
 

@@ -6,10 +6,8 @@ without, and happens in the preflight and in the video's flow.
 """
 
 import hashlib
-import wave
 from collections.abc import AsyncIterator
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -17,6 +15,7 @@ import anyio
 import puremagic
 
 from api.problems import Problem, of_error
+from api.wav import wav_duration_s
 from models.contracts import MAX_AUDIO_BYTES, MAX_IMAGE_BYTES
 from models.errors import AudioTooLarge, ImageTooLarge, InputError
 from models.storage import Store
@@ -156,30 +155,26 @@ def _iso_brand(brand: bytes) -> str:
 
 
 async def _examined(facts: Accepted, path: Path) -> Accepted:
+    if facts.media_type == "audio/wav":
+        try:
+            return replace(facts, duration_s=wav_duration_s(path))
+        except InputError as error:
+            raise of_error(error) from error
     if facts.kind == "audio":
-        return _with_duration(facts, path)
+        return facts
     if facts.size > MAX_IMAGE_BYTES:
         raise of_error(ImageTooLarge(_too_large("a picture", MAX_IMAGE_BYTES)))
     try:
         width, height = await anyio.to_thread.run_sync(_size_of, path, limiter=_decoding)
     except InputError as error:
         raise of_error(error) from error
-    return Accepted(**{**vars(facts), "width": width, "height": height})
+    return replace(facts, width=width, height=height)
 
 
 def _size_of(path: Path) -> tuple[int, int]:
     from models.portrait.image import load_picture
 
     return load_picture(path).size
-
-
-def _with_duration(facts: Accepted, path: Path) -> Accepted:
-    """A WAV says how long it is; others are known after the preflight."""
-    if facts.media_type == "audio/wav":
-        with suppress(wave.Error, EOFError), wave.open(str(path)) as file:
-            duration = file.getnframes() / file.getframerate()
-            return Accepted(**{**vars(facts), "duration_s": duration})
-    return facts
 
 
 def _write(file: BinaryIO, chunk: bytes, found: "hashlib._Hash") -> None:

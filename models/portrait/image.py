@@ -13,8 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from pillow_heif import register_heif_opener
 
@@ -24,6 +26,7 @@ from models.errors import ImageTooLarge, UnreadableImage, UnsupportedImage
 from models.portrait.face import Picture
 
 MAX_PIXELS = 50_000_000
+STRIP = 256  # rows at a time where a pixel takes eight bytes on its way
 MAX_SIDE = 2048  # larger pictures are scaled down: no frame is larger, and work grows with pixels
 FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "AVIF", "GIF")
 SAVE_AS = "save it as JPEG or PNG"
@@ -155,13 +158,21 @@ def _simple_mode(image: Image.Image) -> Image.Image:
 
 def _eight_bit(image: Image.Image) -> Image.Image:
     """Gray values of 16 or 32 bits, or floats 0..1, as 8 bits."""
-    values = np.nan_to_num(np.asarray(image).astype(np.float64))
-    peak = float(values.max(initial=0))
+    values = np.asarray(image)
+    strips = [slice(row, row + STRIP) for row in range(0, len(values), STRIP)]
+    peak = max((float(_finite(values[strip]).max(initial=0)) for strip in strips), default=0.0)
     if image.mode == "F":
         full = 1.0 if peak <= 1 else 255.0 if peak <= 255 else peak
     else:
         full = max(65535.0, peak)
-    return Image.fromarray((np.clip(values / full, 0, 1) * 255).round().astype(np.uint8))
+    bright = np.empty(values.shape, np.uint8)
+    for strip in strips:
+        bright[strip] = (np.clip(_finite(values[strip]) / full, 0, 1) * 255).round()
+    return Image.fromarray(bright)
+
+
+def _finite(values: NDArray[Any]) -> NDArray[np.float64]:
+    return np.nan_to_num(values.astype(np.float64))
 
 
 def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:

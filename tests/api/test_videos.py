@@ -158,7 +158,7 @@ def test_a_batch_is_accepted_whole_or_not_at_all(api: Api, video_body: Body) -> 
         ({"speech": {"type": "script", "script": "a\0b"}}, "speech.script.script"),
         ({"speech": {"type": "song", "script": "la"}}, "speech"),
         ({"look": {"resolution": 513}}, "look.resolution"),
-        ({"look": {"head_motion": float("nan")}}, "look.head_motion"),
+        ({"look": {"head_motion": "nan"}}, "look.head_motion"),
         ({"look": {"background": {"kind": "colour"}}}, "look.background.colour"),
         ({"renderer": "nothing"}, "renderer"),
         ({"priority": "now"}, "priority"),
