@@ -17,6 +17,7 @@ from cli.serve import serve
 from cli.submit import submit
 from cli.up import up
 from cli.voices import voices
+from cli.weights import weights
 from models.errors import AvatarError, BelowTheBar, InputError, ServiceError, SetupError
 
 EXIT_CODES: tuple[tuple[type[AvatarError], int], ...] = (
@@ -43,6 +44,7 @@ app.command()(check)
 app.command()(voices)
 app.command()(serve)
 app.add_typer(keys)
+app.add_typer(weights)
 app.command()(autoscale)
 
 

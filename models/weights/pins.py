@@ -1,0 +1,32 @@
+"""What is known of weights that an operator added, and what they may be used for."""
+
+from datetime import datetime
+
+from pydantic import Field
+
+from models.contracts import Contract
+from models.errors import LicenceRefused
+
+NAME = r"^[a-z0-9][a-z0-9_-]{0,39}$"
+
+
+class Pin(Contract):
+    """Beside every weights file as JSON, and enough to fetch the same file on another machine."""
+
+    name: str = Field(pattern=NAME)
+    layout: str  # the renderer whose layout they have
+    source: str  # where they came from: a path, https:// or s3://
+    source_sha256: str  # of the file that was found there, at first import
+    sha256: str  # of the safetensors file made of it
+    size: int  # bytes, of the same
+    licence: str
+    commercial_use: bool
+    added_at: datetime
+
+    def check_licence(self, *, commercial: bool) -> None:
+        """Raises LicenceRefused."""
+        if commercial and not self.commercial_use:
+            raise LicenceRefused(
+                f"the weights {self.name} ({self.licence}) are not for commercial use: "
+                "choose another renderer, or add weights that are"
+            )
