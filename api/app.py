@@ -1,8 +1,9 @@
 """The gateway put together: what it holds, what surrounds a request, which routes there are."""
 
 import asyncio
+import logging
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from importlib.metadata import version
 
@@ -18,7 +19,9 @@ from api.database import Database
 from api.dispatch import Dispatcher
 from api.ending import Ending
 from api.gateway import Gateway
+from api.guard import Guarded
 from api.jobs import Prefect
+from api.keys import KnownKeys
 from api.leader import Leader
 from api.limits import Limits
 from api.links import Links
@@ -26,12 +29,18 @@ from api.metrics import Metrics
 from api.middleware import Around
 from api.quotes import Prices
 from api.reconcile import Reconciler
+from api.resources import Shown
 from api.responses import describe
 from api.routes import ROUTERS
 from api.settings import Settings
 from api.tables import Secret
 from api.tokens import Tokens
+from api.webhooks.deliverer import Deliverer
+from api.webhooks.sender import Sender
+from api.webhooks.signing import Keyring
 from models.storage import store_at
+
+log = logging.getLogger(__name__)
 
 ABOUT = """A portrait and a voice in, a lip-synced talking-head video out.
 
@@ -82,6 +91,7 @@ async def _lifespan(app: FastAPI, settings: Settings, metrics: Metrics) -> Async
         app.state.gateway = gateway
         app.state.streams = {}
         await stack.enter_async_context(_background(gateway.leader))
+        await stack.enter_async_context(_running(gateway.deliverer.run(), "webhooks"))
         yield
 
 
@@ -99,30 +109,57 @@ async def _gateway(settings: Settings, metrics: Metrics, stack: AsyncExitStack) 
     ending = Ending(database, store, prices)
     dispatcher = Dispatcher(database, prefect, ending, settings.video_deployment)
     reconciler = Reconciler(database, prefect, ending, settings.video_deployment)
+    links = Links(await shared_secret(database, "links"), settings.link_hours, store)
+    sender = Sender(Guarded(settings.outgoing))
+    stack.push_async_callback(sender.close)
+    keyring = await _keyring(settings, database)
+    here = settings.public_url or f"http://{settings.host}:{settings.port}"
+    shown = Shown(links, here, settings.currency, settings.link_hours)
     return Gateway(
         settings=settings,
         database=database,
         limits=limits,
+        keys=KnownKeys(database),
         tokens=Tokens(settings),
         store=store,
-        links=Links(await shared_secret(database, "links"), settings.link_hours, store),
+        links=links,
         prefect=prefect,
         metrics=metrics,
         desk=Desk(prices),
         leader=Leader(database, dispatcher, reconciler, metrics),
+        policy=settings.outgoing,
+        keyring=keyring,
+        deliverer=Deliverer(database, sender, keyring, shown),
     )
+
+
+async def _keyring(settings: Settings, database: Database) -> Keyring:
+    """The operator's keys; the database's own last, for what was written before there were any."""
+    if not settings.webhook_keys:
+        log.warning(
+            "AVATAR_WEBHOOK_KEY is not set: who can read the database can read webhooks' secrets"
+        )
+    return Keyring([*settings.webhook_keys, await shared_secret(database, "webhooks")])
 
 
 @asynccontextmanager
 async def _background(leader: Leader) -> AsyncIterator[None]:
-    task = asyncio.create_task(leader.run(), name="dispatcher")
+    try:
+        async with _running(leader.run(), "dispatcher"):
+            yield
+    finally:
+        await leader.release()
+
+
+@asynccontextmanager
+async def _running(work: Coroutine[None, None, None], name: str) -> AsyncIterator[None]:
+    task = asyncio.create_task(work, name=name)
     try:
         yield
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-        await leader.release()
 
 
 async def shared_secret(database: Database, name: str) -> str:

@@ -11,9 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from api.clock import now
 from api.ids import new_id
 from api.tables import Event, Video, WebhookOutbox
+from api.webhooks import payloads
 
 PROGRESS = "video.progress"  # only in the stream
-WEBHOOK_TYPES = ("video.queued", "video.running", "video.done", "video.failed", "video.cancelled")
+WEBHOOK_TYPES = ("video.running", "video.done", "video.failed", "video.cancelled")
 
 
 def snapshot(video: Video) -> dict[str, Any]:
@@ -37,7 +38,6 @@ def emit(session: AsyncSession, video: Video, kind: str | None = None) -> None:
     data, at = snapshot(video), now()
     session.add(Event(video_id=video.id, type=kind, data=data, created_at=at))
     if kind in WEBHOOK_TYPES:
-        row = WebhookOutbox(
-            id=new_id("evt"), owner=video.owner, type=kind, payload=data, created_at=at
-        )
+        row = WebhookOutbox(id=new_id("evt"), owner=video.owner, type=kind, created_at=at)
+        row.payload = payloads.of_video(video)
         session.add(row)

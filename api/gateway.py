@@ -7,7 +7,9 @@ from fastapi import Depends, Request
 
 from api.accepting import Desk
 from api.database import Database
+from api.guard import Policy
 from api.jobs import Prefect
+from api.keys import KnownKeys
 from api.leader import Leader
 from api.limits import Limits
 from api.links import Links
@@ -15,6 +17,8 @@ from api.metrics import Metrics
 from api.resources import Shown
 from api.settings import Settings
 from api.tokens import Tokens
+from api.webhooks.deliverer import Deliverer
+from api.webhooks.signing import Keyring
 from models.storage import Store
 
 
@@ -23,6 +27,7 @@ class Gateway:
     settings: Settings
     database: Database
     limits: Limits
+    keys: KnownKeys
     tokens: Tokens
     store: Store
     links: Links
@@ -30,16 +35,20 @@ class Gateway:
     metrics: Metrics
     desk: Desk
     leader: Leader
+    policy: Policy  # of addresses that callers name
+    keyring: Keyring
+    deliverer: Deliverer
 
 
-def of(request: Request) -> Gateway:
+async def of(request: Request) -> Gateway:
+    """Like every dependency asynchronous: others are sent to a thread, at every request."""
     return cast(Gateway, request.app.state.gateway)
 
 
 Here = Annotated[Gateway, Depends(of)]
 
 
-def shown(request: Request, here: Here) -> Shown:
+async def shown(request: Request, here: Here) -> Shown:
     settings = here.settings
     base = settings.public_url or str(request.base_url)
     return Shown(here.links, base, settings.currency, settings.link_hours)

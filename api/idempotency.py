@@ -48,6 +48,11 @@ class Reply:
     status: int
     body: dict[str, Any]
     headers: Mapping[str, str] = field(default_factory=dict)
+    shown_once: frozenset[str] = frozenset()  # fields that are not kept, null in a replay
+
+    @property
+    def kept(self) -> dict[str, Any]:
+        return {name: None if name in self.shown_once else self.body[name] for name in self.body}
 
 
 Work = Callable[[AsyncSession], Awaitable[Reply]]
@@ -130,7 +135,7 @@ class Once:
         kept = (
             update(Answered)
             .where(*self._is_mine(claim))
-            .values(status=reply.status, body=reply.body, headers=dict(reply.headers))
+            .values(status=reply.status, body=reply.kept, headers=dict(reply.headers))
         )
         done = await session.execute(kept)
         if done.rowcount != 1:  # type: ignore[attr-defined]

@@ -7,8 +7,8 @@ import re
 from datetime import UTC, datetime
 
 SECRETS = re.compile(
-    r"av_live_[A-Za-z0-9_-]+|Bearer\s+\S+|eyJ[\w-]+\.[\w-]+\.[\w-]*|(?<=signature=)\w+"
-    r"|(?<=://)[^/\s@]+(?=@)"
+    r"av_live_[A-Za-z0-9_-]+|whsec_[A-Za-z0-9+/=]+|Bearer\s+\S+|eyJ[\w-]+\.[\w-]+\.[\w-]*"
+    r"|(?<=signature=)\w+|(?<=://)[^/\s@]+(?=@)"
 )
 
 

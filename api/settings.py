@@ -7,6 +7,7 @@ from typing import Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from api.guard import Policy
 from models.assets import DEFAULT_CACHE
 
 HOME = DEFAULT_CACHE.parent
@@ -53,6 +54,17 @@ class Settings(BaseSettings):
     video_deployment: str = "avatar-video/cpu"
     preflight_deployment: str = "preflight/cpu"
 
+    webhook_key: SecretStr | None = Field(
+        default=None,
+        description="Encrypts the secrets of webhooks. Several, with commas: the first encrypts, "
+        "all decrypt. Empty: one that lies in the database beside them.",
+    )
+    call_networks: tuple[str, ...] = Field(
+        default=(), description="Networks beside the internet that webhooks and inputs may be on."
+    )
+    call_ports: tuple[int, ...] = Field(default=(80, 443), description="Ports that may be called.")
+    call_plain_http: bool = Field(default=False, description="http:// may be called too.")
+
     jwt_secret: SecretStr | None = Field(default=None, validation_alias="JWT_SECRET")
     jwt_jwks: str | None = Field(
         default=None, validation_alias="JWT_JWKS", description="https://… or a file of public keys."
@@ -91,6 +103,22 @@ class Settings(BaseSettings):
         if secret is not None and len(secret.encode()) < SHORTEST_SECRET:
             raise ValueError(f"JWT_SECRET is too short: use at least {SHORTEST_SECRET} bytes")
         return self
+
+    @model_validator(mode="after")
+    def _calls_can_be_made(self) -> Self:
+        _ = self.outgoing  # raises ValueError where a network is none
+        if any(len(key) < SHORTEST_SECRET for key in self.webhook_keys):
+            raise ValueError(f"AVATAR_WEBHOOK_KEY is too short: use {SHORTEST_SECRET} characters")
+        return self
+
+    @property
+    def webhook_keys(self) -> tuple[str, ...]:
+        given = self.webhook_key.get_secret_value() if self.webhook_key else ""
+        return tuple(key.strip() for key in given.split(",") if key.strip())
+
+    @property
+    def outgoing(self) -> Policy:
+        return Policy.of(self.call_networks, self.call_ports, plain_http=self.call_plain_http)
 
     @property
     def token_algorithm(self) -> str:

@@ -18,6 +18,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -106,6 +107,9 @@ class Video(Table):
     price: Mapped[int | None] = mapped_column(BigInteger)  # of what was made
     error: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     result: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # models.contracts.VideoResult
+    fetching: Mapped[bool] = mapped_column(  # inputs that are named by address; no order yet
+        default=False, server_default=false()
+    )
     cancel_asked: Mapped[bool] = mapped_column(default=False)
     claimed: Mapped[bool] = mapped_column(default=False)  # a dispatcher has begun with it
     run_id: Mapped[str | None] = mapped_column(String(36), index=True)

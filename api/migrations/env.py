@@ -5,6 +5,7 @@ from typing import Literal
 from alembic import context
 
 from api.tables import Table, UtcTime
+from api.webhooks import tables as _webhooks  # noqa: F401, for the metadata
 
 
 def _plain(kind: str, item: object, _context: object) -> str | Literal[False]:

@@ -2,6 +2,8 @@
 
 from api.routes import (
     batches,
+    callback_secret,
+    deliveries,
     docs,
     events,
     files,
@@ -13,6 +15,7 @@ from api.routes import (
     usage,
     videos,
     voices,
+    webhooks,
 )
 
 ROUTERS = (
@@ -25,6 +28,9 @@ ROUTERS = (
     batches.router,
     voices.router,
     usage.router,
+    webhooks.router,
+    deliveries.router,
+    callback_secret.router,
     health.router,
     docs.router,
     studio.router,
