@@ -56,8 +56,7 @@ async def _of_credentials(credentials: str, here: Gateway) -> Caller | None:
 
 
 async def _of_key(secret: str, here: Gateway) -> Caller | None:
-    async with here.database.reading() as session:
-        row = await keys.find_key(session, secret)
+    row = await here.keys.find(secret)
     if row is None or not keys.is_valid(row, now()):
         return None
     settings = here.settings

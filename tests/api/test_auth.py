@@ -19,7 +19,7 @@ from api.database import Database
 from api.settings import Settings
 from api.tables import ApiKey
 from tests.api.conftest import settings_for
-from tests.api.running import Api, gateway
+from tests.api.running import Api, eventually, gateway
 
 ISSUER, AUDIENCE = "https://id.example.com", "avatar"
 SECRET = "a secret of more than thirty-two bytes"
@@ -234,7 +234,7 @@ def test_an_expired_and_a_revoked_key_are_refused(sqlite_api: Api) -> None:
             )
 
     sqlite_api.in_database(revoke)
-    assert ended.get("/v1/videos").status_code == 401
+    eventually(lambda: ended.get("/v1/videos").status_code == 401, within_s=10)
 
 
 def test_open_access_is_for_this_machine_s_own_page_only(tmp_path: Path) -> None:
