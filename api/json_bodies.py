@@ -10,13 +10,13 @@ from email.message import Message
 from typing import Any
 
 from fastapi import Request, Response
-from fastapi.routing import APIRoute
 
 from api.problems import Problem
+from api.strict import StrictRoute
 
 
-class JsonRoute(APIRoute):
-    """A route whose body, if it has one, is strict JSON."""
+class JsonRoute(StrictRoute):
+    """A strict route whose body, if it has one, is strict JSON."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()

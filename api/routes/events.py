@@ -16,9 +16,10 @@ from api.gateway import Here
 from api.problems import Problem
 from api.responses import problems
 from api.routes.videos import owned_video
+from api.strict import StrictRoute
 from api.tables import Event, Video
 
-router = APIRouter(prefix="/v1/videos", tags=["videos"])
+router = APIRouter(prefix="/v1/videos", tags=["videos"], route_class=StrictRoute)
 
 EVERY_S = 0.5
 HEARTBEAT_S = 15

@@ -21,7 +21,16 @@ router = APIRouter(prefix="/v1/videos", tags=["videos"])
 
 NAMES = r"^(video\.(mp4|webm)|captions\.(srt|vtt)|thumbnail\.jpg|sheet\.png|manifest\.json)$"
 MEDIA = {".srt": "application/x-subrip", ".vtt": "text/vtt", ".webm": "video/webm"}
-BYTES = {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
+KINDS = (
+    "video/mp4",
+    "video/webm",
+    "application/x-subrip",
+    "text/vtt",
+    "image/jpeg",
+    "image/png",
+    "application/json",
+)
+BYTES = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in KINDS}
 TEXT = {"schema": {"type": "string"}, "required": True}
 SENT = {
     "ETag": {"description": "Changes when the file does.", **TEXT},

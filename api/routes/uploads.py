@@ -20,9 +20,10 @@ from api.pages import Cursor, Limit, page
 from api.problems import not_found
 from api.resources import upload_resource
 from api.responses import headers, links, problems
+from api.strict import StrictRoute
 from api.tables import Upload
 
-router = APIRouter(prefix="/v1/uploads", tags=["uploads"])
+router = APIRouter(prefix="/v1/uploads", tags=["uploads"], route_class=StrictRoute)
 
 BINARY = {"schema": {"type": "string", "format": "binary"}}
 BODY = {

@@ -1,9 +1,11 @@
 """What was made and what it cost, by day and key."""
 
+import re
 from datetime import date, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from pydantic import BeforeValidator
 from sqlalchemy import case, func, select
 
 from api import accounts
@@ -12,19 +14,31 @@ from api.clock import now
 from api.contracts import Money, UsageLine, UsageList
 from api.gateway import Here
 from api.responses import problems
+from api.strict import StrictRoute
 from api.tables import Charge
 
-router = APIRouter(prefix="/v1/usage", tags=["usage"])
+router = APIRouter(prefix="/v1/usage", tags=["usage"], route_class=StrictRoute)
 
 DAYS = 31
+
+
+def _iso(value: object) -> object:
+    """Numbers would be taken for seconds since 1970."""
+    if isinstance(value, str) and not ISO_DAY.fullmatch(value):
+        raise ValueError("a day is written as 2026-11-24")
+    return value
+
+
+ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+Day = Annotated[date, BeforeValidator(_iso)]
 
 
 @router.get("", response_model=UsageList, responses=problems())
 async def usage(
     caller: Reader,
     here: Here,
-    since: Annotated[date | None, Query(description="First day; 31 days if empty.")] = None,
-    until: Annotated[date | None, Query(description="Last day.")] = None,
+    since: Annotated[Day | None, Query(description="First day; 31 days if empty.")] = None,
+    until: Annotated[Day | None, Query(description="Last day.")] = None,
 ) -> UsageList:
     """Finished videos cost what they came to, open ones what was quoted, failed ones nothing."""
     last = until or now().date()

@@ -10,8 +10,9 @@ from api.auth import Reader
 from api.contracts import VoiceList, VoiceResource
 from api.problems import unavailable
 from api.responses import problems
+from api.strict import StrictRoute
 
-router = APIRouter(prefix="/v1/voices", tags=["voices"])
+router = APIRouter(prefix="/v1/voices", tags=["voices"], route_class=StrictRoute)
 
 
 @router.get("", response_model=VoiceList, responses=problems())
