@@ -102,7 +102,7 @@ class Prefect:
                 found[one["id"]] = _run(one)
         return found
 
-    async def waiting(self, deployment: str) -> list[str]:
+    async def waiting(self, deployment: str) -> list[Run]:
         """Runs of the deployment that wait for a worker, the next one first, 1,000 at most."""
         flow, _, name = deployment.partition("/")
         found: list[dict[str, Any]] = []
@@ -119,7 +119,7 @@ class Prefect:
             found += page
             if len(page) < PAGE:
                 break
-        return [one["id"] for one in sorted(found, key=_rank)]  # stable: by time in each queue
+        return [_run(one) for one in sorted(found, key=_rank)]  # stable: by time in each queue
 
     async def rendered(self, ids: Iterable[str]) -> dict[str, float]:
         """The share of its frames, 0..1, that each run has told of last."""

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from api.clock import now
 from api.database import Database
 from api.dispatch import Dispatcher
+from api.fetching import Fetching
 from api.idempotency import forget_old
 from api.metrics import Metrics
 from api.reconcile import Reconciler
@@ -38,10 +39,12 @@ class Leader:
         database: Database,
         dispatcher: Dispatcher,
         reconciler: Reconciler,
+        fetching: Fetching,
         metrics: Metrics,
     ) -> None:
         self._database, self._metrics = database, metrics
         self._dispatcher, self._reconciler = dispatcher, reconciler
+        self._fetching = fetching
         self._holder = f"{socket.gethostname()[:32]}-{os.getpid()}-{secrets.token_hex(4)}"
         self._wake = asyncio.Event()
         self._passes = 0
@@ -64,6 +67,7 @@ class Leader:
 
     async def release(self) -> None:
         """So that another process takes over at once."""
+        await self._fetching.stop()
         async with self._database.writing() as session:
             await session.execute(
                 update(Lease).where(Lease.holder == self._holder).values(until=now())
@@ -89,6 +93,7 @@ class Leader:
         self._metrics.leader.set(holds)
         if not holds:
             return
+        await self._fetching.start()
         ordered = await self._dispatcher.dispatch()
         seen = await self._reconcile()
         if ordered or seen:
@@ -99,13 +104,13 @@ class Leader:
                 await forget_old(session)
 
     async def _reconcile(self) -> int:
-        """Not at every wake: callers have half of this process's time at least."""
+        """Not at every wake: callers and Prefect have most of the time for themselves."""
         began = time.monotonic()
         if began < self._reconcile_at:
             return 0
         seen = await self._reconciler.reconcile()
         ended = time.monotonic()
-        self._reconcile_at = ended + max(PAUSE_S, ended - began) - EARLY_S
+        self._reconcile_at = ended + max(PAUSE_S, 2 * (ended - began)) - EARLY_S
         return seen
 
     async def hold(self) -> bool:

@@ -26,6 +26,7 @@ from api.jobs import FINAL, Prefect, Run
 from api.quotes import size_factor
 from api.tables import Video
 from models.contracts import Failure, Look
+from models.errors import ServiceError, SetupError
 
 log = logging.getLogger(__name__)
 
@@ -79,7 +80,7 @@ class Reconciler:
             if one is None:
                 await self._lost(row)
             elif one.run.state in FINAL:
-                await self._ended(row, one.run)
+                await self._ended_or_later(row, one.run)
             else:
                 if row.cancel_asked and one.run.state != "CANCELLING":
                     await self._prefect.cancel(one.run.id)
@@ -103,12 +104,14 @@ class Reconciler:
 
     async def _seen(self, rows: Sequence[Video]) -> dict[str, Seen]:
         """By video; those whose run is gone are not in it."""
-        runs = await self._prefect.runs(row.run_id for row in rows if row.run_id)
-        running = [name for name, run in runs.items() if run.state == "RUNNING"]
+        waiting = await self._prefect.waiting(self._deployment)
+        places = {run.id: place for place, run in enumerate(waiting, 1)}
+        runs = {run.id: run for run in waiting}
+        others = [row.run_id for row in rows if row.run_id and row.run_id not in places]
+        runs |= await self._prefect.runs(others)
+        running = [name for name in others if name in runs and runs[name].state == "RUNNING"]
         told = await self._told(running)
-        places = await self._places(runs)
-        waiting = [row for row in rows if row.run_id in places]
-        before = self._before(waiting, places, max(1, len(running)))
+        before = self._before(rows, places, max(1, len(running)))
         return {
             row.id: Seen(run, places.get(run.id), before.get(run.id, 0.0), told.get(run.id))
             for row in rows
@@ -120,17 +123,12 @@ class Reconciler:
         tasks = await self._prefect.tasks(running)
         return {name: Told.of(tasks.get(name, {}), rendered.get(name, 0.0)) for name in running}
 
-    async def _places(self, runs: Mapping[str, Run]) -> dict[str, int]:
-        if not any(run.state == "SCHEDULED" for run in runs.values()):
-            return {}
-        waiting = await self._prefect.waiting(self._deployment)
-        return {run_id: place for place, run_id in enumerate(waiting, 1)}
-
     def _before(
-        self, waiting: Iterable[Video], places: Mapping[str, int], slots: int
+        self, rows: Iterable[Video], places: Mapping[str, int], slots: int
     ) -> dict[str, float]:
-        """Seconds until each one's turn, by the work of those that stand before it."""
+        """Seconds until each run's turn, by the work of those that stand before it."""
         work_s, found = 0.0, {}
+        waiting = [row for row in rows if row.run_id in places]
         for row in sorted(waiting, key=lambda row: places[row.run_id or ""]):
             found[row.run_id or ""] = work_s / slots
             work_s += sum(self._pace.stages(row.speech_s, 1.0).values())
@@ -189,6 +187,13 @@ class Reconciler:
                     .where(Video.id == video.id, Video.run_id == video.run_id)
                     .values(run_id=None, claimed=False)
                 )
+
+    async def _ended_or_later(self, video: Video, run: Run) -> None:
+        """A store that is away holds up what is stored in it, and nothing else."""
+        try:
+            await self._ended(video, run)
+        except (ServiceError, SetupError) as error:
+            log.error("what became of video %s cannot be read yet: %s", video.id, error)
 
     async def _ended(self, video: Video, run: Run) -> None:
         if run.state == "COMPLETED":
