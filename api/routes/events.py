@@ -12,6 +12,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from api.auth import Reader
 from api.database import Database
+from api.events import PROGRESS, WEBHOOK_TYPES
 from api.gateway import Here
 from api.problems import Problem
 from api.responses import problems
@@ -26,7 +27,21 @@ HEARTBEAT_S = 15
 MOST_STREAMS = 20  # of one owner in one process
 ENDS = ("video.done", "video.failed", "video.cancelled")
 PAGE = 200
-EXAMPLE = 'id: 17\nevent: video.running\ndata: {"id": "vid_…", "status": "running"}\n\n'
+OF_EACH = {
+    "type": "object",
+    "description": "One event. Its `data` tells how the video stood then.",
+    "required": ["id", "event", "data"],
+    "properties": {
+        "id": {"type": "string", "description": "For Last-Event-ID."},
+        "event": {"type": "string", "enum": ["video.queued", PROGRESS, *WEBHOOK_TYPES]},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+    },
+    "example": {
+        "id": "17",
+        "event": "video.running",
+        "data": '{"id": "vid_…", "status": "running", "percent": 40.0}',
+    },
+}
 
 
 @router.get(
@@ -37,7 +52,7 @@ EXAMPLE = 'id: 17\nevent: video.running\ndata: {"id": "vid_…", "status": "runn
         200: {
             "description": "`video.queued`, `.running`, `.progress`, then one of `.done`, `.failed`"
             " and `.cancelled`, after which the stream ends.",
-            "content": {"text/event-stream": {"schema": {"type": "string"}, "example": EXAMPLE}},
+            "content": {"text/event-stream": {"schema": OF_EACH}},
         },
         **problems(404),
     },
