@@ -77,7 +77,7 @@ def video_body(portrait_png: bytes) -> Callable[..., dict[str, object]]:
     return body
 
 
-def settings_for(database_url: str, store: Path, **more: object) -> Settings:
+def settings_for(database_url: str, store: Path | str, **more: object) -> Settings:
     given = {
         "database_url": database_url,
         "store": str(store),

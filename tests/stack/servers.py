@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ from tests.stack.processes import eventually, free_port
 
 START_S, STOP_S, MIGRATE_S = 60.0, 30.0, 120.0
 POSTGRES = "/usr/lib/postgresql"
+INIT = ("-U", "prefect", "-A", "trust", "-E", "UTF8")
 
 
 @contextmanager
@@ -63,9 +65,41 @@ def environment(database: str, redis_port: int, folder: Path) -> dict[str, str]:
     }
 
 
+@dataclass(frozen=True)
+class Postgres:
+    """A database's files, and how to serve them: again after an end, on the same port."""
+
+    programs: Path
+    folder: Path
+    user: str | None
+    port: int
+
+    @property
+    def url(self) -> str:
+        return f"postgresql+asyncpg://prefect@127.0.0.1:{self.port}/postgres"
+
+    @contextmanager
+    def serving(self) -> Iterator[subprocess.Popen[bytes]]:
+        given = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off"}
+        options = [part for key, value in given.items() for part in ("-c", f"{key}={value}")]
+        data = str(self.folder / "data")
+        command = (str(self.programs / "postgres"), "-D", data, "-p", str(self.port), *options)
+        # SIGINT is its fast stop: it waits for no client
+        with serving(command, self.folder / "log", None, self.user, stop=signal.SIGINT) as process:
+            until_open(self.port)
+            yield process
+
+
 @contextmanager
 def postgres() -> Iterator[str]:
-    """Its address for Prefect. PostgreSQL refuses root, so that root gives it another user."""
+    """Its address for Prefect."""
+    with postgres_files() as files, files.serving():
+        yield files.url
+
+
+@contextmanager
+def postgres_files() -> Iterator[Postgres]:
+    """PostgreSQL refuses root, so that root gives it another user."""
     found = sorted(Path(POSTGRES).glob("*/bin/initdb"))
     if not found:
         pytest.skip("the split server needs Debian's package postgresql")
@@ -73,30 +107,33 @@ def postgres() -> Iterator[str]:
     with tempfile.TemporaryDirectory(prefix="avatar-postgres-") as name:
         if user is not None:
             os.chown(name, pwd.getpwnam(user).pw_uid, -1)
-        data, port = f"{name}/data", free_port()
         subprocess.run(
-            [programs / "initdb", "-D", data, "-U", "prefect", "-A", "trust", "-E", "UTF8"],
+            [
+                programs / "initdb",
+                "-D",
+                f"{name}/data",
+                "-U",
+                "prefect",
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+            ],
             user=user,
             cwd=name,
             check=True,
             capture_output=True,
         )
-        given = {"listen_addresses": "127.0.0.1", "unix_socket_directories": "", "fsync": "off"}
-        options = [part for key, value in given.items() for part in ("-c", f"{key}={value}")]
-        command = (str(programs / "postgres"), "-D", data, "-p", str(port), *options)
-        # SIGINT is its fast stop: it waits for no client
-        with serving(command, Path(name) / "log", None, user, stop=signal.SIGINT):
-            until_open(port)
-            yield f"postgresql+asyncpg://prefect@127.0.0.1:{port}/postgres"
+        yield Postgres(programs, Path(name), user, free_port())
 
 
 @contextmanager
-def redis(folder: Path) -> Iterator[int]:
+def redis(folder: Path, port: int | None = None) -> Iterator[int]:
     """Its port."""
     program = shutil.which("redis-server")
     if program is None:
         pytest.skip("the split server needs Debian's package redis-server")
-    port = free_port()
+    port = port or free_port()
     command = (program, "--port", str(port), "--bind", "127.0.0.1", "--save", "")
     with serving((*command, "--dir", str(folder)), folder / "redis.log", None):
         until_open(port)

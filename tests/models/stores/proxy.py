@@ -25,6 +25,7 @@ class Fault:
     path: str = ""  # part of it
     status: int | None = None
     wait_s: float = 0.0
+    late_s: float = 0.0  # it is done, and the answer comes so much later
     reset: bool = False  # instead of an answer
     cut: bool = False  # the connection closes in the middle of the body
     garble: bool = False  # one byte of the body is another
@@ -84,9 +85,11 @@ class Handler(BaseHTTPRequestHandler):
             headers = {
                 name: value for name, value in self.headers.items() if name.lower() not in HOP
             }
-            self._pass_on(fault, *proxy.forward(self.command, self.path, body, headers))
+            answer = proxy.forward(self.command, self.path, body, headers)
+            time.sleep(fault.late_s)
+            self._pass_on(fault, *answer)
 
-    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = handle_any
+    do_GET = do_PUT = do_POST = do_PATCH = do_HEAD = do_DELETE = handle_any
 
     def _pass_on(
         self, fault: Fault, status: int, headers: list[tuple[str, str]], body: bytes
