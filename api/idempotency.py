@@ -9,8 +9,10 @@ A request that fails leaves nothing behind, so that it may be tried again with t
 claim whose process was killed can be taken over after CLAIM.
 """
 
+import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated, Any
@@ -18,11 +20,11 @@ from typing import Annotated, Any
 from fastapi import Header
 from fastapi.responses import JSONResponse
 from sqlalchemy import delete, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.clock import now
-from api.database import Database, is_duplicate
+from api.database import Database, is_away, is_duplicate
 from api.ids import new_id
 from api.problems import Problem
 from api.tables import Answered
@@ -30,6 +32,7 @@ from api.tables import Answered
 KEPT = timedelta(hours=24)
 CLAIM = timedelta(seconds=60)
 REPLAYED = "Idempotency-Replayed"
+_releasing: set[asyncio.Task[None]] = set()  # kept, or they might be collected half-way
 
 IdempotencyKey = Annotated[
     str | None,
@@ -142,6 +145,23 @@ class Once:
             raise _in_progress()
 
     async def _release(self, claim: str) -> None:
+        """Now, or once the database is back: who tries again shall not find it being answered."""
+        try:
+            await self._forget(claim)
+        except Exception as error:
+            if not is_away(error):
+                raise
+            later = asyncio.create_task(self._release_later(claim))
+            _releasing.add(later)
+            later.add_done_callback(_releasing.discard)
+
+    async def _release_later(self, claim: str) -> None:
+        for _ in range(CLAIM.seconds):  # after that it ends by itself
+            await asyncio.sleep(1)
+            with suppress(SQLAlchemyError, OSError):
+                return await self._forget(claim)
+
+    async def _forget(self, claim: str) -> None:
         async with self.database.writing() as session:
             await session.execute(
                 delete(Answered).where(*self._is_mine(claim), Answered.status.is_(None))
