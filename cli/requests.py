@@ -55,6 +55,9 @@ def request_of(
     expressiveness: Annotated[float, Option(help="Mouth and brows, 0.5 to 1.5.")] = 1.0,
     seed: Annotated[int, Option(help="Same seed, same motion.")] = 0,
     renderer: Annotated[str, Option(help="auto or the name of a renderer.")] = "auto",
+    commercial: Annotated[
+        bool, Option("--commercial", help="Refuse what is licensed for research only.")
+    ] = False,
 ) -> VideoRequest:
     """What every command that makes a video takes."""
     speech = speech_of(
@@ -86,6 +89,7 @@ def request_of(
         speech=speech,
         look=look,
         renderer=renderer,
+        commercial=commercial,
         delivery=made(Delivery, output=output),
     )
 

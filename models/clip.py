@@ -51,8 +51,15 @@ class Plan:
         found = pauses(self.spoken.phonemes, self.mouth.energy_db)
         return spans(self.frames, self.look.fps.rational, found)
 
-    def motion(self) -> MotionTrack:
-        return motion_track(self.mouth, self.look.fps.rational, self.frames, self.look)
+    def motion(self, *, hears: bool = False) -> MotionTrack:
+        """With the sound where the renderer hears it itself. Raises UnreadableAudio."""
+        fps = self.look.fps.rational
+        track = motion_track(self.mouth, fps, self.frames, self.look)
+        if not hears:
+            return track
+        from models.wav2lip.mel import hear
+
+        return replace(track, heard=hear(self.spoken.recording, self.frames, fps))
 
 
 @dataclass(frozen=True)

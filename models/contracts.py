@@ -199,6 +199,9 @@ class VideoRequest(Contract):
     speech: Speech
     look: Look = Look()
     renderer: str = Field(default="auto", description="auto, or the name of a renderer.")
+    commercial: bool = Field(
+        default=False, description="Refuse renderers whose licence or weights are for research."
+    )
     delivery: Delivery = Delivery()
 
     @field_validator("renderer")

@@ -1,8 +1,9 @@
 """What every renderer is: a card that describes it, `prepare` once a portrait, `render` often."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
 from models.arrays import U8
 from models.contracts import Look
@@ -14,8 +15,29 @@ from models.portrait.face import Face, Picture
 class Card:
     name: str
     version: str  # part of every cache key: a new version renders anew
-    licence: str
-    commercial_use: bool
+    licence: str  # of its code
+    commercial_use: bool  # of the whole; where it needs weights, theirs decides
+    weights: str | None = None  # the name of those it needs
+    hears: bool = False  # its mouth follows the sound itself: the motion must carry it
+    rank: int = 0  # `auto` takes the highest that is fast enough
+    frames_per_s: tuple[tuple[str, float], ...] = ()  # seen at 512x512, by the device's type
+    gpu_memory_mb: int = 0
+
+    def speed_on(self, device: str) -> float:
+        """Frames a second seen on such a device; 0 where nobody measured."""
+        return dict(self.frames_per_s).get(device.partition(":")[0], 0.0)
+
+
+@dataclass(frozen=True)
+class Home:
+    """What a process that renders has, and may use."""
+
+    device: str = "cpu"  # torch's name
+    weights: Path = Path("weights")  # folder that `avatar weights` fills
+    plans: Path = Path("plans")  # folder of engines built for this machine
+    tensorrt: bool = False
+    half: bool = True  # 16-bit floats where they are faster
+    max_batch: int | None = None  # frames at once
 
 
 @dataclass(frozen=True)
@@ -50,4 +72,19 @@ class Renderer(Protocol[P]):
         """
 
     def render(self, prepared: P, motion: MotionTrack, span: Span) -> Iterator[U8]:
-        """Batches (B, H, W, 3) RGB, or RGBA, of the span; the same whatever the batch size."""
+        """Batches (B, H, W, 3) RGB, or RGBA, of the span; the same whatever the batch size.
+
+        Nothing is computed before it is asked for, and nothing remains after the iterator is
+        closed. Raises SetupError where the motion lacks what the card says it hears.
+        """
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A renderer that can be had: a package's entry point in the group `avatar.renderers`.
+
+    Importing it must be quick; what is heavy waits for `load`.
+    """
+
+    card: Card
+    load: Callable[[Home], Renderer[Any]]  # raises SetupError

@@ -1,31 +1,120 @@
-"""The renderers there are, by name; each is imported only when it is asked for."""
+"""The renderers there are, by name: our own, and those of packages beside ours.
 
-from collections.abc import Callable
+A package adds one by an entry point of the group `avatar.renderers` that names an `Offer`.
+"""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
 from typing import Any
 
-from models.errors import InvalidRequest
-from models.renderer import Renderer
+from models.errors import InvalidRequest, LicenceRefused, MissingDependency, MissingWeights
+from models.renderer import Card, Home, Offer, Renderer
+from models.weights.folder import WeightsFolder
 
 AUTO = "auto"
+GROUP = "avatar.renderers"
+AUTO_SPEED = 50.0  # frames a second, twice what is shown: `auto` never makes anybody wait long
+
+MESH = Card("mesh", "1", "Apache-2.0", True, rank=1, frames_per_s=(("cpu", 150.0), ("cuda", 400.0)))
+WAV2LIP = Card(
+    "wav2lip",
+    "1",
+    "Apache-2.0",
+    commercial_use=False,
+    weights="wav2lip",
+    hears=True,
+    rank=2,
+    frames_per_s=(("cpu", 40.0), ("cuda", 400.0)),
+    gpu_memory_mb=1_000,
+)
 
 
-def _mesh(device: str) -> Renderer[Any]:
+def _mesh(home: Home) -> Renderer[Any]:
     from models.mesh.renderer import MeshRenderer
 
-    return MeshRenderer(device)
+    return MeshRenderer(home.device)
 
 
-RENDERERS: dict[str, Callable[[str], Renderer[Any]]] = {"mesh": _mesh}
+def _wav2lip(home: Home) -> Renderer[Any]:
+    from models.wav2lip.loading import load
+
+    return load(home)
+
+
+RENDERERS: dict[str, Offer] = {"mesh": Offer(MESH, _mesh), "wav2lip": Offer(WAV2LIP, _wav2lip)}
+
+
+@dataclass(frozen=True)
+class Choice:
+    name: str
+    card: Card
+    weights: str = ""  # sha256 of those it needs
+
+    @property
+    def identity(self) -> str:
+        """Part of the key of everything that it renders."""
+        return f"{self.name} {self.card.version} {self.weights}"
 
 
 def check_renderer(name: str) -> str:
-    """The renderer that `name` stands for. Raises InvalidRequest."""
-    chosen = next(iter(RENDERERS)) if name == AUTO else name
-    if chosen not in RENDERERS:
-        raise InvalidRequest(f"no renderer {name!r}: use {AUTO} or {', '.join(RENDERERS)}")
-    return chosen
+    """The name itself, of a renderer or `auto`. Raises InvalidRequest."""
+    if name != AUTO:
+        offer_of(name)
+    return name
 
 
-def load_renderer(name: str, device: str) -> Renderer[Any]:
-    """Raises InvalidRequest."""
-    return RENDERERS[check_renderer(name)](device)
+def offer_of(name: str) -> Offer:
+    """Raises InvalidRequest, MissingDependency where another package's cannot be imported."""
+    if name in RENDERERS:
+        return RENDERERS[name]
+    found = {entry.name: entry for entry in _entries()}
+    if name not in found:
+        known = ", ".join([AUTO, *RENDERERS, *found])
+        raise InvalidRequest(f"no renderer {name!r}: use {known}")
+    try:
+        offer = found[name].load()
+    except ImportError as error:
+        raise MissingDependency(f"the renderer {name} cannot be imported: {error}") from error
+    if not isinstance(offer, Offer):
+        raise MissingDependency(
+            f"{found[name].value} is no models.renderer.Offer: mend its package"
+        )
+    return offer
+
+
+def choose(name: str, home: Home, *, commercial: bool = False) -> Choice:
+    """The renderer that `name` stands for here, licensed for the purpose.
+
+    Raises InvalidRequest, MissingWeights, LicenceRefused.
+    """
+    if name != AUTO:
+        return _allowed(name, offer_of(name).card, home, commercial=commercial)
+    ranked = sorted(RENDERERS.items(), key=lambda item: -item[1].card.rank)
+    for each, offer in ranked:
+        if offer.card.speed_on(home.device) >= AUTO_SPEED:
+            with suppress(MissingWeights, LicenceRefused):
+                return _allowed(each, offer.card, home, commercial=commercial)
+    return _allowed(MESH.name, MESH, home, commercial=commercial)
+
+
+def load_renderer(name: str, home: Home | None = None) -> Renderer[Any]:
+    """Raises InvalidRequest, SetupError."""
+    home = home or Home()
+    return offer_of(choose(name, home).name).load(home)
+
+
+def _allowed(name: str, card: Card, home: Home, *, commercial: bool) -> Choice:
+    if card.weights is None:
+        if commercial and not card.commercial_use:
+            raise LicenceRefused(f"the renderer {name} ({card.licence}) is not for commerce")
+        return Choice(name, card)
+    pin = WeightsFolder(home.weights).pin(card.weights)
+    pin.check_licence(commercial=commercial)
+    return Choice(name, card, pin.sha256)
+
+
+@cache
+def _entries() -> tuple[Any, ...]:
+    return tuple(entry_points(group=GROUP))

@@ -57,6 +57,7 @@ class Segment(Contract):
     look: Look  # of it, only what shows; a picture behind is `store:KEY`
     cues: tuple[BurnedCue, ...] = ()
     renderer: str
+    weights: str = ""  # sha256 of those that the renderer needs
 
     @property
     def facts(self) -> str:

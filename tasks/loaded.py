@@ -4,7 +4,8 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from models.renderers import AUTO
+from models.renderer import Home
+from models.renderers import AUTO, Choice, choose
 from models.stages import MadeSpeech, spoken_from_json
 from tasks.policies import store
 from tasks.settings import limit_threads, settings
@@ -41,12 +42,30 @@ def synthesiser() -> "EspeakSynthesiser":
 
 
 @cache
+def home() -> Home:
+    given = settings()
+    return Home(
+        device=given.device,
+        weights=given.models / "weights",
+        plans=given.models / "plans",
+        tensorrt=given.enable_tensorrt,
+        half=given.enable_fp16,
+        max_batch=given.max_batch_size,
+    )
+
+
+def chosen(name: str, *, commercial: bool = False) -> Choice:
+    """Raises InvalidRequest, MissingWeights, LicenceRefused."""
+    return choose(name, home(), commercial=commercial)
+
+
+@cache
 def renderer(name: str) -> "Renderer[Any]":
     """Raises InvalidRequest."""
     from models.renderers import load_renderer
 
     limit_threads()
-    return load_renderer(name, settings().device)
+    return load_renderer(name, home())
 
 
 def preload() -> None:

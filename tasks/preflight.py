@@ -20,11 +20,10 @@ from models.delivery import check_names, check_not_input, place_of
 from models.errors import AudioError, InputError, InvalidRequest
 from models.failure import failure_of
 from models.media.files import check_output
-from models.renderers import check_renderer
 from models.stages import CheckedPortrait
 from models.storage import file_sha256
 from tasks.inputs import input_file, taken_in
-from tasks.loaded import face_analyser
+from tasks.loaded import chosen, face_analyser
 from tasks.policies import RESULT, cached, keep, key_of, store
 from tasks.progress import begin
 
@@ -41,8 +40,11 @@ def once_a_run(context: TaskRunContext, arguments: dict[str, Any]) -> str:
     result_serializer=RESULT,
 )
 def check_request(request: VideoRequest) -> VideoRequest:
-    """The request with its files in the store. Raises InputError for what no portrait can mend."""
-    check_renderer(request.renderer)
+    """The request with its files in the store.
+
+    Raises InputError for what no portrait can mend, and WeightsError.
+    """
+    chosen(request.renderer, commercial=request.commercial)
     if request.look.background.picture is not None:
         from models.portrait.image import load_picture
 

@@ -34,7 +34,8 @@ def clip_files(
     renderer: str,
 ) -> tuple[str, str]:
     """The video and the motion that it was commanded."""
-    made_of = (portrait.image, portrait.face_index, speech.recording, mouth.track, renderer)
+    drawn_by = loaded.chosen(renderer).identity
+    made_of = (portrait.image, portrait.face_index, speech.recording, mouth.track, drawn_by)
     name = key_of("clips", *made_of, *_seen_of(look))
     return f"{name}.{'webm' if look.transparent else 'mp4'}", f"{name}.motion.npz"
 
@@ -73,8 +74,9 @@ def render_clip(
     begin("Preparing the portrait")
     video, commanded = clip_files(portrait, speech, mouth, look, renderer)
     plan = Plan(loaded.spoken(speech), load_track(MouthTrack, store().path(mouth.track)), look)
-    motion = plan.motion()
-    segments = segments_of(plan, motion, portrait, commanded, renderer)
+    choice = loaded.chosen(renderer)
+    motion = plan.motion(hears=choice.card.hears)
+    segments = segments_of(plan, motion, portrait, commanded, choice)
     with store().work_folder() as folder:
         save_track(motion, folder / "motion.npz")
         store().put(folder / "motion.npz", commanded)

@@ -9,7 +9,7 @@ from models.contracts import Captions, Look
 from models.errors import SetupError
 from models.motion.files import load_track
 from models.motion.tracks import MotionTrack
-from models.renderers import check_renderer
+from models.renderers import Choice
 from models.stages import BurnedCue, CheckedPortrait, RenderedSegment, Segment
 from models.storage import file_sha256
 from tasks import loaded
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def segments_of(
-    plan: "Plan", motion: MotionTrack, portrait: CheckedPortrait, commanded: str, renderer: str
+    plan: "Plan", motion: MotionTrack, portrait: CheckedPortrait, commanded: str, renderer: Choice
 ) -> list[Segment]:
     """`commanded` is the motion's storage key."""
     cues = [BurnedCue(**vars(cue)) for cue in plan.cues]
@@ -38,7 +38,8 @@ def segments_of(
             stop=span.stop,
             look=look,
             cues=_within(cues, span, plan),
-            renderer=check_renderer(renderer),
+            renderer=renderer.name,
+            weights=renderer.weights,
         )
         for span in plan.spans
     ]
@@ -93,7 +94,8 @@ def _key(segment: Segment, motion: MotionTrack) -> str:
     picture = file_sha256(input_file(behind)) if behind else ""
     background = segment.look.background.model_copy(update={"picture": picture})
     look = segment.look.model_copy(update={"background": background})
-    made_of = (segment.portrait, segment.face_index, segment.renderer, look, rows, where)
+    drawn_by = segment.renderer, segment.weights
+    made_of = (segment.portrait, segment.face_index, *drawn_by, look, rows, where)
     suffix = "webm" if look.transparent else "mp4"
     return f"{key_of('segments', *made_of, *segment.cues)}.{suffix}"
 
@@ -103,6 +105,11 @@ def _check_version(segment: Segment, motion: MotionTrack) -> None:
         raise SetupError(
             f"{segment.key} was asked for by another version of this code: "
             "update all workers to the same one"
+        )
+    if loaded.chosen(segment.renderer).weights != segment.weights:
+        raise SetupError(
+            f"{segment.key} was asked for with other weights of {segment.renderer}: "
+            "`avatar weights pull` on all workers"
         )
 
 

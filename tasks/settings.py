@@ -27,6 +27,15 @@ class Settings(BaseSettings):
         default="",
         description="FLOW/NAME, such as render-segment/gpu, that renders segments; empty: here.",
     )
+    enable_tensorrt: bool = Field(
+        default=False, validation_alias="ENABLE_TENSORRT", description="Engines of TensorRT."
+    )
+    enable_fp16: bool = Field(
+        default=True, validation_alias="ENABLE_FP16", description="16-bit floats where faster."
+    )
+    max_batch_size: int | None = Field(
+        default=None, ge=1, validation_alias="MAX_BATCH_SIZE", description="Frames at once."
+    )
     threads: int = Field(default=1, ge=1, description="Torch's threads; more only spin on CPUs.")
     mistral_api_key: SecretStr | None = Field(default=None, validation_alias="MISTRAL_API_KEY")
     mistral_url: str | None = Field(default=None, description="Another server of Mistral's API.")

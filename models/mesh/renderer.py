@@ -30,7 +30,8 @@ from models.mesh.placement import placed
 from models.mesh.sampling import CpuSampler, Sampler, TorchSampler
 from models.motion.tracks import MotionTrack
 from models.portrait.face import Face, Picture
-from models.renderer import Card, Span
+from models.renderer import Span
+from models.renderers import MESH
 
 BATCH = 8
 
@@ -79,7 +80,7 @@ class _Controls:
 
 
 class MeshRenderer:
-    card = Card("mesh", "1", "Apache-2.0", commercial_use=True)
+    card = MESH
 
     def __init__(
         self, device: str = "cpu", batch: int = BATCH, sampler: Sampler | None = None

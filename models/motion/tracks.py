@@ -4,11 +4,12 @@ Lengths are in units of S, the distance between the outer eye corners (landmarks
 """
 
 import hashlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
-from models.arrays import F32
+from models.arrays import F32, I32
 
 MOUTH_RATE_HZ = 100
+MEL_BANDS, MEL_RATE_HZ, WINDOW_ROWS = 80, 80, 16  # of what a frame hears: 0.2 s
 MOUTH_CHANNELS = ("gap", "jaw", "wide", "pucker", "ulift", "ff", "press", "tongue", "closure")
 
 
@@ -21,6 +22,21 @@ class MouthTrack:
 
 
 @dataclass(frozen=True)
+class Heard:
+    """The sound, for renderers whose mouth follows it: a window of mel rows a frame."""
+
+    rows: F32  # (M, 80) mel bands at 80 rows a second, -4..4
+    starts: I32  # (F,) the row at which each frame's window begins
+
+    def digest(self, first: int, stop: int) -> bytes:
+        """Of what frames first..stop-1 hear, wherever it stands in the sound."""
+        starts = self.starts[first:stop]
+        low = int(starts[0])
+        rows = self.rows[low : int(starts[-1]) + WINDOW_ROWS]
+        return (starts - low).tobytes() + rows.tobytes()
+
+
+@dataclass(frozen=True)
 class MotionTrack:
     """Everything a renderer needs, one row a frame; row i is time (i + 0.5) / fps."""
 
@@ -29,6 +45,7 @@ class MotionTrack:
     gaze: F32  # (F, 2) iris shift right and down, units of S
     brow: F32  # (F,) raise, units of S
     head: F32  # (F, 5) tx, ty (units of S), roll, yaw, pitch (radians)
+    heard: Heard | None = None
 
     def __len__(self) -> int:
         return len(self.mouth)
@@ -36,6 +53,8 @@ class MotionTrack:
     def digest(self, first: int, stop: int) -> str:
         """Of the rows first..stop-1: equal ones command equal frames."""
         found = hashlib.sha256()
-        for field in fields(self):
-            found.update(getattr(self, field.name)[first:stop].tobytes())
+        for rows in (self.mouth, self.blink, self.gaze, self.brow, self.head):
+            found.update(rows[first:stop].tobytes())
+        if self.heard is not None:
+            found.update(self.heard.digest(first, stop))
         return found.hexdigest()

@@ -61,9 +61,8 @@ def shown_from(size: int) -> int:
     return round(SHOWN_FROM * size)
 
 
-def opacity(size: int) -> Tensor:
-    """(h, size) of the shown rows, 0..1: 0 at every edge, rounded below like a chin."""
-    top = shown_from(size)
+def opacity(size: int, top: int) -> Tensor:
+    """(h, size) of rows `top`.., 0..1: 0 at every edge, narrower below like a jaw."""
     x = (torch.arange(size) + 0.5) / size
     y = (torch.arange(top, size) + 0.5) / size
     across = _fade(torch.minimum(x, 1 - x), FADE_SIDE)

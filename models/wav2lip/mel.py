@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 
 from models.arrays import F32, F64, I32
-from models.media.waveform import ANALYSIS_RATE_HZ
+from models.media.waveform import ANALYSIS_RATE_HZ, Recording
+from models.motion.tracks import MEL_BANDS, MEL_RATE_HZ, WINDOW_ROWS, Heard
+from models.speech.features import blocks_16k
 
-BANDS, RATE_HZ, WINDOW_ROWS = 80, 80, 16
-_HOP, _FFT = ANALYSIS_RATE_HZ // RATE_HZ, 800
+_HOP, _FFT = ANALYSIS_RATE_HZ // MEL_RATE_HZ, 800
 _EDGE = _FFT // 2  # samples mirrored before the first and behind the last
 _PRE_EMPHASIS = 0.97
 _LOWEST_HZ, _HIGHEST_HZ = 55.0, 7600.0
@@ -29,6 +30,12 @@ _KNEE = _KNEE_HZ / _LINEAR_HZ
 _STEP = np.log(6.4) / 27
 
 
+def hear(recording: Recording, frames: int, fps: Fraction) -> Heard:
+    """What every frame of the video hears. Raises UnreadableAudio."""
+    rows = mel_rows(blocks_16k(recording))
+    return Heard(rows, window_starts(len(rows), frames, fps))
+
+
 def mel_rows(blocks: Iterable[F32]) -> F32:
     """Blocks of 16 kHz samples, -1..1, that follow one another, to (M, 80)."""
     rows = [_spectrum(piece) for piece in _pieces(blocks)]
@@ -37,7 +44,7 @@ def mel_rows(blocks: Iterable[F32]) -> F32:
 
 def window_starts(rows: int, frames: int, fps: Fraction) -> I32:
     """(F,) the row at which each frame's window of 16 begins; the last rows serve those beyond."""
-    starts = np.array([frame * RATE_HZ // fps for frame in range(frames)], np.int32)
+    starts = np.array([frame * MEL_RATE_HZ // fps for frame in range(frames)], np.int32)
     return np.minimum(starts, np.int32(rows - WINDOW_ROWS))
 
 
@@ -92,7 +99,7 @@ def _spectrum(piece: F32) -> F32:
 def _bank() -> Tensor:
     """(401, 80) triangles of equal area, evenly spaced on Slaney's scale."""
     ends = _mel(np.array([_LOWEST_HZ, _HIGHEST_HZ]))
-    edges = _hertz(np.linspace(ends[0], ends[1], BANDS + 2))
+    edges = _hertz(np.linspace(ends[0], ends[1], MEL_BANDS + 2))
     bins = np.arange(_FFT // 2 + 1)[:, None] * ANALYSIS_RATE_HZ / _FFT
     rising = (bins - edges[:-2]) / (edges[1:-1] - edges[:-2])
     falling = (edges[2:] - bins) / (edges[2:] - edges[1:-1])

@@ -16,7 +16,7 @@ from models.arrays import U8
 from models.errors import EncodeFailed, MissingModels
 from models.mesh.renderer import MeshPortrait, MeshRenderer
 from models.motion.tracks import MotionTrack
-from models.renderer import Span
+from models.renderer import Offer, Span
 from models.renderers import RENDERERS
 
 FOLDER = "AVATAR_TEST_FOLDER"
@@ -26,7 +26,11 @@ IN_A_WORKER = "pytest" not in sys.modules
 def install() -> None:
     segments.TARGET_S, segments.SHORTEST_S, segments.LONGEST_S = 2, 1, 3
     for kind in (Counting, Slow, DiesOnce, Hangs, FailsOnce, FailsTwice, NeverWorks):
-        RENDERERS[kind.name] = kind
+        RENDERERS[kind.name] = offer(kind)
+
+
+def offer(kind: type[MeshRenderer]) -> Offer:
+    return Offer(kind.card, lambda home: kind(home.device))
 
 
 def rendered() -> list[str]:

@@ -94,7 +94,7 @@ def make_video(memory: Memory, minutes: float, folder: Path) -> None:
     scene = Scene(SpokenAudio(recording), mouth, Look(), picture, finder.faces(picture)[0])
     memory.stage("render + encode")
     motion, video = scene.motion(), folder / "video.mp4"
-    write_clip(load_renderer("mesh", "cpu"), scene, motion, video)
+    write_clip(load_renderer("mesh"), scene, motion, video)
     memory.stage("quality gate")
     assess(video, recording, motion, scene.look.fps.rational, finder)
 

@@ -65,7 +65,7 @@ def rendered(path: Path, finder: FaceAnalyser) -> list[object]:
     scene = Scene(spoken, follow(spoken), Look(), picture, finder.faces(picture)[chosen])
     motion, fps = scene.motion(), scene.look.fps.rational
     video = OUT / f"{path.stem}.mp4"
-    times = write_clip(load_renderer("mesh", "cpu"), scene, motion, video)
+    times = write_clip(load_renderer("mesh"), scene, motion, video)
     draw_pictures(video, motion, fps, finder, video.with_suffix(".jpg"), video.with_suffix(".png"))
 
     index = np.unique(np.linspace(0, len(motion) - 1, SAMPLED).round().astype(np.int64))

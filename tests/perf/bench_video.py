@@ -68,7 +68,7 @@ def main() -> None:
 
 def run(finder: FaceAnalyser, sound: Path, portrait: Path, folder: Path) -> dict[str, float]:
     """One video; seconds by stage."""
-    watch, renderer = Stopwatch(), load_renderer("mesh", "cpu")
+    watch, renderer = Stopwatch(), load_renderer("mesh")
     recording, _ = watch.time("read sound", lambda: load_recording(sound, folder / "sound.wav"))
     spoken = SpokenAudio(recording)
     mouth = watch.time("sound to mouth", lambda: follow(spoken))

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from models.arrays import F32, F64
+from models.motion.tracks import WINDOW_ROWS
 from models.wav2lip import mel
 
 RATE = 16_000
@@ -74,7 +75,7 @@ def test_digital_silence_is_the_quietest_value() -> None:
 @pytest.mark.parametrize("samples", [0, 1, 900, 2_999])
 def test_the_shortest_sound_fills_one_window(samples: int) -> None:
     rows = mel.mel_rows([speechlike(samples)])
-    assert len(rows) == mel.WINDOW_ROWS
+    assert len(rows) == WINDOW_ROWS
     assert np.isfinite(rows).all()
 
 
