@@ -28,6 +28,9 @@ def _serve(listener: socket.socket) -> None:
     import uvicorn
     from prefect.server.api.server import create_app
 
+    from infra.prefect_server import queue_writers
+
+    queue_writers()
     app = create_app(ephemeral=True, final=True)
     gc.freeze()
     gc.enable()

@@ -98,7 +98,7 @@ def server(env: Environment, port: int) -> "Service":
     prepare_database(Path(env["PREFECT_HOME"]))
     return Service(
         "server",
-        (*PREFECT, "server", "start", "--host", HOST, "--port", str(port)),
+        (*PYTHON, "infra.prefect_server", HOST, str(port)),
         env,
         health=f"{env['PREFECT_API_URL']}/health",
         address=f"http://{HOST}:{port}",

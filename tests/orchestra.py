@@ -1,7 +1,7 @@
 """Prefect's server and workers as real processes, for tests and benchmarks.
 
-The server is started by uvicorn with its access log, so that calls can be counted, and on a port
-and a database that it finds again after a restart.
+The server has its access log, so that calls can be counted, and a port and a database that it
+finds again after a restart.
 """
 
 import os
@@ -86,10 +86,9 @@ class Server:
 
     def start(self) -> None:
         database = f"sqlite+aiosqlite:///{self.database}"
-        options = ["--factory", "--host", "127.0.0.1", "--port", str(self.port)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "uvicorn", *options, "prefect.server.api.server:create_app"],
+                [sys.executable, "-m", "infra.prefect_server", "127.0.0.1", str(self.port)],
                 env=self.environment | {"PREFECT_SERVER_DATABASE_CONNECTION_URL": database},
                 cwd=ROOT,
                 stdout=log,

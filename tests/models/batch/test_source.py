@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from models.batch import source
+from models.batch.manifest import MAX_BYTES
 from models.errors import InvalidRequest, MissingFile, ServiceRefused, ServiceUnavailable
 from models.storage import LocalStore
 from tests.models.stores.conftest import BUCKET, proxy, s3_port
@@ -103,7 +104,7 @@ def test_an_endless_manifest_is_read_no_further_than_a_manifest_may_be_long(
     site: str, store: LocalStore
 ) -> None:
     read = source.read(f"{site}/endless.csv", store)
-    assert source.MAX_BYTES < len(read) < source.MAX_BYTES + (1 << 20)
+    assert MAX_BYTES < len(read) < MAX_BYTES + (1 << 20)
 
 
 def test_nobody_at_the_address_is_said(store: LocalStore) -> None:
