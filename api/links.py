@@ -1,16 +1,17 @@
 """Links to finished files that need no key: signed, for a day, for one owner's one file.
 
-A local store's files are served by the gateway; S3 serves its own by presigned addresses.
+A local store's files are served by the gateway; S3 serves its own by presigned addresses, except
+captions: a page may only show those of its own origin.
 """
 
 import hashlib
 import hmac
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol, runtime_checkable
 from urllib.parse import urlencode
 
-from models.storage import LocalStore, Store
+from models.storage import Store
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,17 @@ class Target:
         return f"/v1/videos/{self.video_id}/files/{self.name}"
 
 
+@runtime_checkable
+class Presigning(Protocol):
+    """A store that callers may talk to themselves, with an address that we signed."""
+
+    def presigned_get(self, key: str, disposition: str, lasting_s: int) -> str: ...
+
+    def presigned_put(
+        self, key: str, size: int, sha256: str, lasting_s: int
+    ) -> tuple[str, dict[str, str]]: ...
+
+
 class Links:
     def __init__(self, secret: str, hours: float, store: Store) -> None:
         self._secret = secret.encode()
@@ -36,8 +48,8 @@ class Links:
 
     def link(self, target: Target, base: str) -> str:
         """Made anew at every call; signing talks to nobody."""
-        if not isinstance(self._store, LocalStore):
-            return self._presigned(self._store, target)
+        if isinstance(self._store, Presigning) and not target.name.startswith("captions."):
+            return self._store.presigned_get(target.key, disposition(target), self._lasting_s)
         expires = int(time.time()) + self._lasting_s
         query = urlencode({"expires": expires, "signature": self._signature(target, expires)})
         return f"{base.rstrip('/')}{target.path}?{query}"
@@ -52,19 +64,6 @@ class Links:
         parts = (target.owner, target.video_id, target.name, str(expires))
         message = "".join(f"{len(part)}:{part}" for part in parts)
         return hmac.new(self._secret, message.encode(), hashlib.sha256).hexdigest()
-
-    def _presigned(self, store: Any, target: Target) -> str:  # noqa: ANN401, only S3 has it
-        return str(
-            store.client.generate_presigned_url(
-                "get_object",
-                Params={
-                    "Bucket": store.place.bucket,
-                    "Key": store.object_name(target.key),
-                    "ResponseContentDisposition": disposition(target),
-                },
-                ExpiresIn=self._lasting_s,
-            )
-        )
 
 
 def disposition(target: Target, *, download: bool = False) -> str:

@@ -4,6 +4,7 @@ from api.routes import (
     batches,
     callback_secret,
     deliveries,
+    direct_uploads,
     docs,
     events,
     files,
@@ -20,6 +21,7 @@ from api.routes import (
 
 ROUTERS = (
     uploads.router,
+    direct_uploads.router,
     preflight.router,
     quotes.router,
     videos.router,

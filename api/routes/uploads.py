@@ -108,7 +108,7 @@ async def list_uploads(
 @router.get("/{upload_id}", response_model=UploadResource, responses=problems(404))
 async def get_upload(upload_id: str, caller: Reader, here: Here) -> UploadResource:
     async with here.database.reading() as session:
-        return upload_resource(await _owned(session, caller.owner, upload_id))
+        return upload_resource(await owned_upload(session, caller.owner, upload_id))
 
 
 @router.delete(
@@ -119,7 +119,7 @@ async def get_upload(upload_id: str, caller: Reader, here: Here) -> UploadResour
 async def delete_upload(upload_id: str, caller: Writer, here: Here) -> Response:
     """Delete it; finished videos stay, waiting ones that need it fail."""
     async with here.database.writing() as session:
-        row = await _owned(session, caller.owner, upload_id)
+        row = await owned_upload(session, caller.owner, upload_id)
         await session.execute(delete(Upload).where(Upload.id == row.id))
         others = await session.scalar(
             select(func.count()).select_from(Upload).where(Upload.key == row.key)
@@ -129,7 +129,8 @@ async def delete_upload(upload_id: str, caller: Writer, here: Here) -> Response:
     return Response(status_code=204)
 
 
-async def _owned(session: AsyncSession, owner: str, upload_id: str) -> Upload:
+async def owned_upload(session: AsyncSession, owner: str, upload_id: str) -> Upload:
+    """Raises Problem 404, also for another owner's."""
     row = None
     if is_id(upload_id, "upl"):
         row = await session.scalar(

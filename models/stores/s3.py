@@ -9,6 +9,7 @@ whose process was killed stays, unseen and paid for: give the bucket a lifecycle
 AbortIncompleteMultipartUpload.
 """
 
+import base64
 import hashlib
 import mimetypes
 import shutil
@@ -149,6 +150,39 @@ class S3Store:
                 for one in page.get("Contents", []):
                     key = one["Key"].removeprefix(above)
                     yield Entry(key, one["Size"], one["LastModified"])
+
+    def presigned_get(self, key: str, disposition: str, lasting_s: int) -> str:
+        """An address that shows the file to whoever has it. Signing asks nobody."""
+        params = {
+            "Bucket": self.place.bucket,
+            "Key": self.object_name(key),
+            "ResponseContentDisposition": disposition,
+        }
+        with speaking_to(str(self.place), key):
+            return str(
+                self.client.generate_presigned_url("get_object", params, ExpiresIn=lasting_s)
+            )
+
+    def presigned_put(
+        self, key: str, size: int, sha256: str, lasting_s: int
+    ) -> tuple[str, dict[str, str]]:
+        """An address that takes these very bytes, and the headers to send with them."""
+        params = {
+            "Bucket": self.place.bucket,
+            "Key": self.object_name(key),
+            "ContentLength": size,
+            "ChecksumSHA256": base64.b64encode(bytes.fromhex(sha256)).decode(),
+            **self._encryption(),
+        }
+        with speaking_to(str(self.place), key):
+            url = str(self.client.generate_presigned_url("put_object", params, ExpiresIn=lasting_s))
+        headers = {
+            "Content-Length": str(size),
+            "x-amz-checksum-sha256": params["ChecksumSHA256"],
+            "x-amz-server-side-encryption": self.place.sse or "",
+            "x-amz-server-side-encryption-aws-kms-key-id": self.place.kms_key or "",
+        }
+        return url, {name: value for name, value in headers.items() if value}
 
     def work_folder(self) -> AbstractContextManager[Path]:
         return LocalStore(self.place.cache).work_folder()
