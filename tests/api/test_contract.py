@@ -114,7 +114,7 @@ def test_an_operation_keeps_to_the_document(
 
     @BOUNDED
     @given(case=document[path][method].as_strategy(mode))
-    def keeps(case: Case) -> None:
+    def keeps(case: Case[Any]) -> None:
         case.call_and_validate(base_url=api.url, headers=headers, timeout=PATIENCE_S)
 
     keeps()
@@ -128,7 +128,7 @@ def test_an_operation_refuses_strangers(
 
     @settings(BOUNDED, max_examples=max(2, EXAMPLES // 5))
     @given(case=document[path][method].as_strategy())
-    def refuses(case: Case) -> None:
+    def refuses(case: Case[Any]) -> None:
         for given_headers in (headers, {}):
             answer = case.call(base_url=api.url, headers=given_headers, timeout=PATIENCE_S)
             case.validate_response(answer)
@@ -146,13 +146,13 @@ def test_what_was_made_keeps_to_the_document(
     headers = {"Authorization": caller.headers["authorization"]}
 
     class Chain(document.as_state_machine()):  # type: ignore[misc]
-        def get_call_kwargs(self, case: Case) -> dict[str, Any]:
+        def get_call_kwargs(self, case: Case[Any]) -> dict[str, Any]:
             return {"headers": headers, "timeout": PATIENCE_S}
 
-        def before_call(self, case: Case) -> None:
+        def before_call(self, case: Case[Any]) -> None:
             _prepare(api, caller, case)
 
-        def validate_response(self, response: Response, case: Case, **kwargs: Any) -> None:  # noqa: ANN401
+        def validate_response(self, response: Response, case: Case[Any], **kwargs: Any) -> None:  # noqa: ANN401
             calls[f"{case.method} {case.operation.path} {response.status_code}"] += 1
             try:
                 super().validate_response(response, case, **kwargs)
@@ -169,7 +169,7 @@ def test_what_was_made_keeps_to_the_document(
         assert calls[reached], calls
 
 
-def _prepare(api: Api, caller: httpx.Client, case: Case) -> None:
+def _prepare(api: Api, caller: httpx.Client, case: Case[Any]) -> None:
     """Streams of a video end when it does, and its files open by the links that it has."""
     path = case.operation.path
     if not path.endswith("/events") and "/files/" not in path:
