@@ -11,22 +11,26 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api import accounts, events
+from api.addresses import check_address
 from api.caller import Caller
 from api.clock import now
 from api.contracts import MICROS, NewQuote, NewVideo, Recording
+from api.guard import Policy
 from api.ids import new_id
 from api.load import Load
-from api.orders import upload_ids, video_request
+from api.orders import remote_inputs, upload_ids, video_request
 from api.problems import Problem
 from api.quotes import Estimate, Prices, RecordingSize, estimate
 from api.tables import Upload, Video
+
+FETCHING = "Fetching"  # the stage of a video whose inputs are on their way
 
 
 class Desk:
     """Takes orders for one gateway."""
 
-    def __init__(self, prices: Prices) -> None:
-        self._prices, self._load = prices, Load()
+    def __init__(self, prices: Prices, policy: Policy) -> None:
+        self._prices, self._policy, self._load = prices, policy, Load()
 
     async def quote(
         self, session: AsyncSession, request: NewVideo | NewQuote, uploads: Mapping[str, Upload]
@@ -35,7 +39,7 @@ class Desk:
         speed, queue = await self._load.now(session)
         size = None
         if isinstance(request.speech, Recording):
-            found = uploads.get(request.speech.upload)
+            found = uploads.get(request.speech.upload or "")
             size = None if found is None else RecordingSize(found.size, found.duration_s)
         made = estimate(request.speech, request.look, size, speed, queue, self._prices)
         return made, speed.videos
@@ -70,6 +74,8 @@ class Desk:
     ) -> Video:
         name = new_id("vid")
         order = video_request(request, uploads, f"videos/{name}")
+        self._check_addresses(request)
+        remote = remote_inputs(request)
         made, _ = await self.quote(session, request, uploads)
         check_price(made, request.max_price)
         return Video(
@@ -83,6 +89,8 @@ class Desk:
             queue="batch" if batch_id else request.priority,
             status="queued",
             open=True,
+            fetching=bool(remote),
+            stage=FETCHING if remote else None,
             percent=0.0,
             eta_s=made.eta_s,
             speech_s=made.speech_s,
@@ -92,6 +100,13 @@ class Desk:
             runs=0,
             created_at=now(),
         )
+
+    def _check_addresses(self, request: NewVideo) -> None:
+        """Raises Problem 422."""
+        for field, remote in remote_inputs(request).items():
+            check_address(self._policy, remote.url, field)
+        if request.callback_url is not None:
+            check_address(self._policy, request.callback_url, "callback_url")
 
 
 def check_price(made: Estimate, most: Decimal | None) -> None:

@@ -25,6 +25,17 @@ async def reserve(session: AsyncSession, caller: Caller, videos: Sequence[Video]
     session.add_all(_charge(caller, video) for video in videos)
 
 
+async def requote(session: AsyncSession, video: Video, quoted: int) -> None:
+    """Charge another quote in place of the one so far. Raises Problem 402."""
+    key = await session.get(ApiKey, video.key_id, with_for_update=True)
+    charge = await session.get_one(Charge, video.id)
+    if key is not None and key.monthly_budget is not None and quoted > charge.amount:
+        spent = await spent_this_month(session, key.id) - charge.amount
+        if spent + quoted > key.monthly_budget:
+            raise _over_budget(key.monthly_budget, spent, quoted)
+    charge.amount = video.quoted = quoted
+
+
 async def spent_this_month(session: AsyncSession, key_id: str) -> int:
     """Millionths, of finished videos and of those that are open."""
     spent = await session.scalar(

@@ -18,6 +18,8 @@ from api.bodies import BoundedBodies
 from api.database import Database
 from api.dispatch import Dispatcher
 from api.ending import Ending
+from api.fetch import Fetcher
+from api.fetching import Fetching
 from api.gateway import Gateway
 from api.guard import Guarded
 from api.jobs import Prefect
@@ -109,6 +111,10 @@ async def _gateway(settings: Settings, metrics: Metrics, stack: AsyncExitStack) 
     ending = Ending(database, store, prices)
     dispatcher = Dispatcher(database, prefect, ending, settings.video_deployment)
     reconciler = Reconciler(database, prefect, ending, settings.video_deployment)
+    desk = Desk(prices, settings.outgoing)
+    fetcher = Fetcher(Guarded(settings.outgoing))
+    stack.push_async_callback(fetcher.close)
+    fetching = Fetching(database, fetcher, store, desk, ending)
     links = Links(await shared_secret(database, "links"), settings.link_hours, store)
     sender = Sender(Guarded(settings.outgoing))
     stack.push_async_callback(sender.close)
@@ -125,8 +131,8 @@ async def _gateway(settings: Settings, metrics: Metrics, stack: AsyncExitStack) 
         links=links,
         prefect=prefect,
         metrics=metrics,
-        desk=Desk(prices),
-        leader=Leader(database, dispatcher, reconciler, metrics),
+        desk=desk,
+        leader=Leader(database, dispatcher, reconciler, fetching, metrics),
         policy=settings.outgoing,
         keyring=keyring,
         deliverer=Deliverer(database, sender, keyring, shown),

@@ -4,7 +4,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 from pydantic.config import JsonDict
 
 from models.contracts import (
@@ -48,6 +55,11 @@ Labels = Annotated[dict[LabelName, Short], Field(max_length=MOST_LABELS)]
 UploadId = Annotated[
     str, StringConstraints(pattern=r"^upl_[0-9a-f]{32}$"), Field(examples=["upl_" + "0" * 32])
 ]
+Url = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=2_048),
+    Field(examples=["https://example.com/file"]),
+]
 Words = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_SCRIPT_CHARS),
@@ -62,8 +74,24 @@ class Resource(BaseModel):
 # ---------------------------------------------------------------------------------------- requests
 
 
-class Portrait(Resource):
-    upload: UploadId = Field(description="An uploaded picture.")
+class FromFile(Resource):
+    """A file: either an upload, or the address that it is fetched from."""
+
+    upload: UploadId | None = Field(default=None, description="An upload.")
+    url: Url | None = Field(
+        default=None,
+        description="https://… It is fetched after the video is accepted, which fails where the "
+        "file does not come or would not do as an upload.",
+    )
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.upload is None) == (self.url is None):
+            raise ValueError("it names no file, or two: give either an upload or a url")
+        return self
+
+
+class Portrait(FromFile):
     face_index: Whole | None = Field(
         default=None,
         ge=0,
@@ -72,11 +100,10 @@ class Portrait(Resource):
     )
 
 
-class Recording(Resource):
+class Recording(FromFile):
     """Speak with this recording."""
 
     type: Literal["recording"]
-    upload: UploadId = Field(description="An uploaded recording.")
     transcript: Words | None = Field(default=None, description="What is said, if known.")
     language: Name = "en-us"
     normalise_loudness: YesOrNo = False
@@ -110,6 +137,7 @@ class Background(Resource):
     kind: BackgroundKind = BackgroundKind.ORIGINAL
     colour: HexColour | None = Field(default=None, description="For kind colour: #rrggbb.")
     upload: UploadId | None = Field(default=None, description="For kind picture.")
+    url: Url | None = Field(default=None, description="For kind picture, instead of an upload.")
 
 
 class Look(Resource):
@@ -144,6 +172,11 @@ class NewVideo(Resource):
     metadata: Labels = Field(default={}, description="Yours; returned and in every event.")
     max_price: Decimal | None = Field(
         default=None, ge=0, le=1_000_000, description="Refuse it where the quote is higher."
+    )
+    callback_url: Url | None = Field(
+        default=None,
+        description="Told of this video like a webhook; signed with the secret of "
+        "/v1/callback-secret.",
     )
 
 

@@ -51,7 +51,7 @@ class Dispatcher:
 
     async def _undispatched(self) -> Sequence[Video]:
         """The oldest first."""
-        without_run = (Video.open.is_(True), Video.run_id.is_(None))
+        without_run = (Video.open.is_(True), Video.run_id.is_(None), Video.fetching.is_(False))
         query = select(Video).where(*without_run).order_by(Video.id).limit(AT_ONCE)
         async with self._database.reading() as session:
             return (await session.scalars(query)).all()

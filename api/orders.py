@@ -1,15 +1,26 @@
 """From what a caller asks for to what the flow is given; uploads become keys of the store."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeVar
 
 from api import contracts as public
 from api.problems import Problem, of_error
 from api.tables import Upload
+from api.uploads import Kind
 from models import contracts as flow
 from models.errors import InvalidRequest
 from models.renderers import check_renderer
 
 Uploads = Mapping[str, Upload]  # the caller's own, by id
+Part = TypeVar("Part", bound=public.Resource)
+NOT_YET = "store:uploads/not-fetched-yet"  # in an order that is not given to anybody
+
+
+@dataclass(frozen=True)
+class Remote:
+    url: str
+    kind: Kind
 
 
 def upload_ids(request: public.NewVideo | public.NewQuote) -> set[str]:
@@ -17,6 +28,35 @@ def upload_ids(request: public.NewVideo | public.NewQuote) -> set[str]:
     recording = request.speech.upload if isinstance(request.speech, public.Recording) else None
     named = {portrait, recording, request.look.background.upload}
     return {name for name in named if name is not None}
+
+
+def remote_inputs(request: public.NewVideo) -> dict[str, Remote]:
+    """What has to be fetched, by the name of its field."""
+    recording = request.speech.url if isinstance(request.speech, public.Recording) else None
+    named: dict[str, tuple[str | None, Kind]] = {
+        "portrait.url": (request.portrait.url, "image"),
+        "speech.url": (recording, "audio"),
+        "look.background.url": (request.look.background.url, "image"),
+    }
+    return {field: Remote(url, kind) for field, (url, kind) in named.items() if url is not None}
+
+
+def with_uploads(request: public.NewVideo, found: Mapping[str, str]) -> public.NewVideo:
+    """With an upload's id in place of each address, by the name of its field."""
+
+    def named(part: Part, field: str) -> Part:
+        change = {"upload": found[field], "url": None} if field in found else {}
+        return part.model_copy(update=change)
+
+    speech = request.speech
+    background = named(request.look.background, "look.background.url")
+    return request.model_copy(
+        update={
+            "portrait": named(request.portrait, "portrait.url"),
+            "speech": named(speech, "speech.url") if "speech.url" in found else speech,
+            "look": request.look.model_copy(update={"background": background}),
+        }
+    )
 
 
 def video_request(request: public.NewVideo, uploads: Uploads, key_prefix: str) -> flow.VideoRequest:
@@ -48,8 +88,11 @@ def check_look(request: public.NewVideo | public.NewQuote) -> None:
     background = request.look.background
     if (background.kind == "colour") != (background.colour is not None):
         raise _wrong("look.background.colour", "goes with kind colour, and only with it")
-    if (background.kind == "picture") != (background.upload is not None):
-        raise _wrong("look.background.upload", "goes with kind picture, and only with it")
+    given = (background.upload is not None) + (background.url is not None)
+    if given != (background.kind == "picture"):
+        raise _wrong(
+            "look.background.upload", "goes with kind picture and only with it: it, or a url"
+        )
     try:
         check_renderer(request.renderer)
     except InvalidRequest as error:
@@ -59,7 +102,7 @@ def check_look(request: public.NewVideo | public.NewQuote) -> None:
 def _speech(
     speech: public.Recording | public.Script | public.Topic, uploads: Uploads
 ) -> flow.Speech:
-    given = speech.model_dump(exclude={"type", "upload"})
+    given = speech.model_dump(exclude={"type", "upload", "url"})
     if isinstance(speech, public.Script):
         return flow.ScriptSpeech(**given)
     if isinstance(speech, public.Topic):
@@ -72,7 +115,7 @@ def _speech(
 def _look(look: public.Look, uploads: Uploads) -> flow.Look:
     background = look.background
     picture = None
-    if background.upload is not None:
+    if background.kind == "picture":
         picture = _key(uploads, background.upload, "image", "look.background.upload")
     return flow.Look(
         **look.model_dump(exclude={"background"}),
@@ -80,7 +123,9 @@ def _look(look: public.Look, uploads: Uploads) -> flow.Look:
     )
 
 
-def _key(uploads: Uploads, name: str, kind: str, field: str) -> str:
+def _key(uploads: Uploads, name: str | None, kind: Kind, field: str) -> str:
+    if name is None:
+        return NOT_YET
     found = uploads.get(name)
     if found is None or found.status != "ready":
         raise _wrong(field, f"names no upload of yours ({name}): upload the file first")

@@ -83,8 +83,7 @@ async def receive(chunks: AsyncIterator[bytes], folder: Path) -> Received:
 
 async def accept(received: Received, store: Store) -> Accepted:
     """Look at the file and keep it. Raises Problem, AvatarError."""
-    media_type = sniff(received.head)
-    kind: Kind = "image" if media_type in IMAGES else "audio"
+    media_type, kind = sniff(received.head), kind_of(received.head)
     suffix = (IMAGES | AUDIO)[media_type]
     facts = Accepted(
         received.sha256,
@@ -97,6 +96,11 @@ async def accept(received: Received, store: Store) -> Accepted:
     if not await anyio.to_thread.run_sync(store.exists, facts.key):
         await anyio.to_thread.run_sync(store.put, received.path, facts.key)
     return facts
+
+
+def kind_of(head: bytes) -> Kind:
+    """Raises Problem 415."""
+    return "image" if sniff(head) in IMAGES else "audio"
 
 
 def sniff(head: bytes) -> str:

@@ -4,6 +4,8 @@ AvatarError
 ├── InputError                     the caller can mend it; a retry cannot
 │   ├── InvalidRequest             invalid_request
 │   ├── AddressRefused             address_refused
+│   ├── InputNotFetched            input_not_fetched
+│   │   └── InputUnavailable       input_unavailable     (a retry can help)
 │   ├── PortraitError
 │   │   ├── UnreadableImage        image_unreadable
 │   │   ├── UnsupportedImage       image_unsupported
@@ -76,6 +78,17 @@ class AddressRefused(InputError):
     """A caller's address that must not be called: it is not of the public internet."""
 
     code = "address_refused"
+
+
+class InputNotFetched(InputError):
+    """What a caller's address names does not come, or not as what was asked for."""
+
+    code = "input_not_fetched"
+
+
+class InputUnavailable(InputNotFetched):
+    code = "input_unavailable"
+    retryable = True
 
 
 class PortraitError(InputError):

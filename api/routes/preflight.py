@@ -19,7 +19,7 @@ from api.ids import is_id, new_id
 from api.jobs import FINAL, Order
 from api.json_bodies import JsonRoute
 from api.orders import audio_source, portrait_source
-from api.problems import not_found, unavailable
+from api.problems import Problem, not_found, unavailable
 from api.responses import BODY, Responses, headers, links, problems
 from api.tables import Examination, Upload
 from models.contracts import Failure, PreflightReport, PreflightRequest
@@ -75,6 +75,9 @@ async def get_preflight(preflight_id: str, caller: Reader, here: Here) -> Prefli
 
 async def _row(here: Gateway, caller: Caller, request: NewPreflight) -> Examination:
     """The caller's same question, or a new row of it."""
+    if request.portrait.upload is None:
+        detail = "portrait.url is not fetched for a preflight: upload the file first"
+        raise Problem(422, "invalid_request", detail, field="portrait.url")
     names = {request.portrait.upload, *([request.recording] if request.recording else [])}
     async with here.database.writing() as session:
         uploads = await uploads_of(session, caller.owner, names)

@@ -21,12 +21,9 @@ async def quote(request: NewQuote, caller: Reader, here: Here) -> Quote:
     async with here.database.reading() as session:
         uploads = await uploads_of(session, caller.owner, upload_ids(request))
         if isinstance(request.speech, Recording) and request.speech.upload not in uploads:
-            raise Problem(
-                422,
-                "invalid_request",
-                "speech.upload names no upload of yours: upload the recording first",
-                field="speech.upload",
-            )
+            field = "speech.upload" if request.speech.url is None else "speech.url"
+            detail = f"{field} names no upload of yours: upload the recording first"
+            raise Problem(422, "invalid_request", detail, field=field)
         made, videos = await here.desk.quote(session, request, uploads)
     return Quote(
         speech_s=made.speech_s,

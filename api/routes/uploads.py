@@ -7,17 +7,16 @@ from typing import Annotated, Literal
 import anyio
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import delete, func, select
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api import uploads
 from api.auth import Reader, Writer
-from api.clock import now
 from api.contracts import UploadPage, UploadResource
-from api.gateway import Gateway, Here
-from api.ids import is_id, new_id
+from api.gateway import Here
+from api.ids import is_id
 from api.pages import Cursor, Limit, page
 from api.problems import not_found
+from api.recording import record
 from api.resources import upload_resource
 from api.responses import headers, links, problems
 from api.strict import StrictRoute
@@ -59,33 +58,10 @@ async def upload(
     with tempfile.TemporaryDirectory(prefix="avatar-upload-") as folder:
         received = await uploads.receive(request.stream(), Path(folder))
         accepted = await uploads.accept(received, here.store)
-    row, is_new = await _recorded(here, caller.owner, accepted)
+    row, is_new = await record(here.database, caller.owner, accepted)
     response.status_code = 201 if is_new else 200
     response.headers["Location"] = f"/v1/uploads/{row.id}"
     return upload_resource(row)
-
-
-async def _recorded(here: Gateway, owner: str, file: uploads.Accepted) -> tuple[Upload, bool]:
-    found = await _same(here, owner, file.sha256)
-    if found is not None:
-        return found, False
-    row = Upload(id=new_id("upl"), owner=owner, status="ready", created_at=now(), **vars(file))
-    try:
-        async with here.database.writing() as session:
-            session.add(row)
-    except IntegrityError:  # the same file, at the same moment
-        found = await _same(here, owner, file.sha256)
-        if found is None:
-            raise
-        return found, False
-    return row, True
-
-
-async def _same(here: Gateway, owner: str, sha256: str) -> Upload | None:
-    async with here.database.reading() as session:
-        query = select(Upload).where(Upload.owner == owner, Upload.sha256 == sha256)
-        found: Upload | None = await session.scalar(query)
-        return found
 
 
 @router.get("", response_model=UploadPage, responses=problems())

@@ -4,14 +4,15 @@ from fastapi import APIRouter, Response
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from api.addresses import check_address
 from api.auth import WebhookAdmin
 from api.clock import now
-from api.gateway import Gateway, Here
+from api.gateway import Here
 from api.idempotency import IdempotencyKey, Once, Reply
 from api.ids import is_id, new_id
 from api.json_bodies import JsonRoute
 from api.pages import Cursor, Limit, page
-from api.problems import Problem, not_found, of_error
+from api.problems import Problem, not_found
 from api.responses import BODY, headers, links, problems
 from api.tables import WebhookOutbox
 from api.webhooks import fanout, queue
@@ -25,7 +26,6 @@ from api.webhooks.contracts import (
 from api.webhooks.resources import delivery_resource, webhook_resource
 from api.webhooks.signing import new_secret
 from api.webhooks.tables import Delivery, Endpoint
-from models.errors import AddressRefused
 
 router = APIRouter(prefix="/v1/webhooks", tags=["webhooks"], route_class=JsonRoute)
 
@@ -55,7 +55,7 @@ async def create_webhook(
     once = Once(here.database, caller.owner, "webhooks", idempotency_key, request.model_dump_json())
 
     async def work(session: AsyncSession) -> Reply:
-        check_url(here, request.url)
+        check_address(here.policy, request.url, "url")
         await _check_room(session, caller.owner)
         secret = new_secret()
         row = Endpoint(
@@ -102,7 +102,7 @@ async def change_webhook(
     async with here.database.writing() as session:
         row = await _owned(session, caller.owner, webhook_id, change=True)
         if request.url is not None:
-            check_url(here, request.url)
+            check_address(here.policy, request.url, "url")
             await _move(session, row, request.url)
         if request.events is not None:
             row.events = list(request.events)
@@ -171,14 +171,6 @@ async def test_webhook(webhook_id: str, caller: WebhookAdmin, here: Here) -> Del
         session.add(made)
     here.deliverer.wake()
     return delivery_resource(made)
-
-
-def check_url(here: Gateway, url: str, field: str = "url") -> None:
-    """Raises Problem 422. Where its name leads is checked at every call, not now."""
-    try:
-        here.policy.check_url(url)
-    except AddressRefused as error:
-        raise of_error(error, field) from error
 
 
 def check_enabled(row: Endpoint) -> None:

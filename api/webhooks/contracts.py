@@ -3,9 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
-from api.contracts import Resource, Short
+from api.contracts import Resource, Short, Url, YesOrNo
 from api.webhooks.schedule import DELAYS
 
 EventType = Literal[
@@ -17,11 +17,6 @@ EventType = Literal[
     "webhook.test",
 ]
 DeliveryStatus = Literal["pending", "delivered", "dead"]
-Url = Annotated[
-    str,
-    StringConstraints(min_length=1, max_length=2_048),
-    Field(examples=["https://example.com/hooks/avatar"]),
-]
 Events = Annotated[
     tuple[EventType, ...],
     Field(max_length=20, description="Only these. Empty: all.", examples=[["video.done"]]),
@@ -33,7 +28,7 @@ class NewWebhook(Resource):
     url: Url
     events: Events = ()
     description: Short = ""
-    enabled: bool = True
+    enabled: YesOrNo = True
 
 
 class WebhookChange(Resource):
@@ -42,7 +37,7 @@ class WebhookChange(Resource):
     url: Url | None = None
     events: Events | None = None
     description: Short | None = None
-    enabled: bool | None = Field(
+    enabled: YesOrNo | None = Field(
         default=None, description="false: what waits is given up. true: it counts as sound again."
     )
 
