@@ -62,7 +62,7 @@ def _head(file: Path) -> bytes:
 
 
 def _fetched(url: str) -> bytes:
-    content = b""
+    content = bytearray()
     try:
         with httpx.stream("GET", url, timeout=TIMEOUT_S, follow_redirects=True) as reply:
             if reply.status_code != httpx.codes.OK:
@@ -74,7 +74,7 @@ def _fetched(url: str) -> bytes:
                     break
     except httpx.TransportError as error:
         raise ServiceUnavailable(f"{url} cannot be reached ({error}): try again later") from error
-    return content
+    return bytes(content)
 
 
 def _object(url: str) -> bytes:
