@@ -73,15 +73,21 @@ async def _of_key(secret: str, here: Gateway) -> Caller | None:
 def _of_claims(claims: dict[str, Any], settings: Settings) -> Caller:
     """A subject is its own namespace: nobody becomes a key's owner by choosing a name."""
     owner = f"jwt:{claims['sub']}"
-    scope = claims.get("scope")
-    scopes = scope.split() if isinstance(scope, str) else keys.SCOPES
     return Caller(
         owner=owner,
         key_id=owner,
-        scopes=frozenset(scopes),
+        scopes=_scopes(claims),
         requests_per_minute=settings.requests_per_minute,
         calls_per_minute=settings.calls_per_minute,
     )
+
+
+def _scopes(claims: dict[str, Any]) -> frozenset[str]:
+    """All where the token says nothing of them, none where it says what we can't read."""
+    given = claims.get("scope", " ".join(keys.SCOPES))
+    if isinstance(given, list):
+        given = " ".join(name for name in given if isinstance(name, str))
+    return frozenset(given.split()) if isinstance(given, str) else frozenset()
 
 
 def _unbounded(settings: Settings) -> Caller:

@@ -23,6 +23,13 @@ JWKS_UNKNOWN_KEY_S = 30.0  # a new key may be fetched this often, so that rotati
 JWKS_AWAY_S = 5.0  # while there are none at all
 JWKS_WAIT_S = 5.0
 LEEWAY_S = 30
+UNREADABLE = (
+    httpx.HTTPError,
+    OSError,
+    ValueError,
+    JoseError,
+    *(AttributeError, KeyError, TypeError),  # what joserfc makes of JSON that is no key set
+)
 LONGEST_TOKEN = 8_192
 
 
@@ -57,11 +64,10 @@ class Tokens:
         try:
             decoded = jwt.decode(token, key, algorithms=[self._settings.token_algorithm])
             self._claims.validate(decoded.claims)
-        except (JoseError, ValueError) as error:
+        except (JoseError, ValueError, RecursionError) as error:
             log.info("a token was refused: %s", type(error).__name__)
             return None
-        subject = decoded.claims["sub"]
-        return decoded.claims if isinstance(subject, str) and 0 < len(subject) <= 100 else None
+        return decoded.claims if _is_name(decoded.claims["sub"]) else None
 
     async def _key(self, kept_s: float) -> OctKey | KeySet:
         if self._settings.jwt_secret is not None:
@@ -84,11 +90,15 @@ class Tokens:
         try:
             async with asyncio.timeout(JWKS_WAIT_S):
                 self._keys = KeySet.import_key_set(json.loads(await _read(place)))
-        except (httpx.HTTPError, OSError, ValueError, JoseError) as error:
+        except UNREADABLE as error:
             log.error(
                 "the keys at %s cannot be read: %s", place, str(error) or type(error).__name__
             )
         self._asked_at = time.monotonic()
+
+
+def _is_name(subject: object) -> bool:
+    return isinstance(subject, str) and 0 < len(subject) <= 100 and subject.isprintable()
 
 
 async def _read(place: str) -> bytes:
