@@ -1,6 +1,7 @@
 """A gateway on a real socket: in a thread of the test, or as a process that can be killed."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -136,6 +137,9 @@ def _environment(settings: Settings) -> dict[str, str]:
         "PREFECT_API_AUTH_STRING": auth,
         "REDIS_URL": redis,
         "AVATAR_VIDEO_DEPLOYMENT": settings.video_deployment,
+        "AVATAR_CALL_NETWORKS": json.dumps(settings.call_networks),
+        "AVATAR_CALL_PORTS": json.dumps(settings.call_ports),
+        "AVATAR_CALL_PLAIN_HTTP": json.dumps(settings.call_plain_http),
     }
     return {**os.environ, **{name: value for name, value in given.items() if value}}
 
