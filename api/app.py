@@ -132,7 +132,7 @@ async def _gateway(settings: Settings, metrics: Metrics, stack: AsyncExitStack) 
         prefect=prefect,
         metrics=metrics,
         desk=desk,
-        leader=Leader(database, dispatcher, reconciler, fetching, metrics),
+        leader=Leader(database, dispatcher, reconciler, fetching, store, metrics),
         policy=settings.outgoing,
         keyring=keyring,
         deliverer=Deliverer(database, sender, keyring, shown),

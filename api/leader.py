@@ -11,6 +11,7 @@ from datetime import timedelta
 from sqlalchemy import or_, update
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from api import direct
 from api.clock import now
 from api.database import Database
 from api.dispatch import Dispatcher
@@ -20,6 +21,7 @@ from api.metrics import Metrics
 from api.reconcile import Reconciler
 from api.tables import Lease
 from models.errors import AvatarError
+from models.storage import Store
 
 log = logging.getLogger(__name__)
 
@@ -40,9 +42,10 @@ class Leader:
         dispatcher: Dispatcher,
         reconciler: Reconciler,
         fetching: Fetching,
+        store: Store,
         metrics: Metrics,
     ) -> None:
-        self._database, self._metrics = database, metrics
+        self._database, self._store, self._metrics = database, store, metrics
         self._dispatcher, self._reconciler = dispatcher, reconciler
         self._fetching = fetching
         self._holder = f"{socket.gethostname()[:32]}-{os.getpid()}-{secrets.token_hex(4)}"
@@ -100,8 +103,12 @@ class Leader:
             self._prefect_is(True)
         self._passes += 1
         if self._passes % TIDY_EVERY == 0:
-            async with self._database.writing() as session:
-                await forget_old(session)
+            await self._tidy()
+
+    async def _tidy(self) -> None:
+        async with self._database.writing() as session:
+            await forget_old(session)
+        await direct.forget_stale(self._database, self._store)
 
     async def _reconcile(self) -> int:
         """Not at every wake: callers and Prefect have most of the time for themselves."""

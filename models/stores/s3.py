@@ -235,6 +235,7 @@ def connect(read_s: float = READ_S, attempts: int = ATTEMPTS) -> Any:  # noqa: A
     return boto3.client(
         "s3",
         config=Config(
+            signature_version="s3v4",  # presigned addresses would have the old one in some regions
             connect_timeout=CONNECT_S,
             read_timeout=read_s,
             retries={"mode": "standard", "total_max_attempts": attempts},

@@ -1,5 +1,6 @@
 """Ends a video as the dispatcher does when its run has delivered, without Prefect."""
 
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from api.clock import now
 from api.database import Database
 from api.tables import Video
 from models.contracts import Failure
+from models.storage import store_at
 from tests.api.prefect_by_hand import result
 from tests.api.running import Api
 
@@ -26,10 +28,12 @@ FILES = {
 
 
 def finish(api: Api, video: str, failure: Failure | None = None) -> None:
-    place = Path(api.settings.store) / "videos" / video
-    place.mkdir(parents=True, exist_ok=True)
-    for name, content in FILES.items():
-        (place / name).write_bytes(content)
+    store = store_at(api.settings.store)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in FILES.items():
+            file = Path(folder) / name
+            file.write_bytes(content)
+            store.put(file, f"videos/{video}/{name}")
 
     async def end(database: Database) -> None:
         async with database.writing() as session:
