@@ -242,7 +242,7 @@ def test_another_owner_s_webhooks_are_not_there(api: Api, target: Receiver) -> N
         ("GET", f"/v1/deliveries/{name}"),
         ("POST", f"/v1/deliveries/{name}/replay"),
     ):
-        body = {} if method == "PATCH" else None
+        body: dict[str, Any] | None = {} if method == "PATCH" else None
         assert other.request(method, path, json=body).status_code == 404, path
     for path in ("/v1/webhooks", "/v1/deliveries"):
         assert other.get(path).json()["data"] == []
