@@ -54,8 +54,10 @@ class Desk:
         """Rows for all of the requests, or a Problem and none."""
         named = {name for request in requests for name in upload_ids(request)}
         uploads = await uploads_of(session, caller.owner, named)
+        names = sorted(new_id("vid") for _ in requests)  # in a list they stand as they came
         videos = [
-            await self._row(session, caller, request, uploads, batch_id) for request in requests
+            await self._row(session, caller, name, request, uploads, batch_id)
+            for name, request in zip(names, requests, strict=True)
         ]
         await accounts.reserve(session, caller, videos)
         session.add_all(videos)
@@ -68,11 +70,11 @@ class Desk:
         self,
         session: AsyncSession,
         caller: Caller,
+        name: str,
         request: NewVideo,
         uploads: Mapping[str, Upload],
         batch_id: str | None,
     ) -> Video:
-        name = new_id("vid")
         order = video_request(request, uploads, f"videos/{name}")
         self._check_addresses(request)
         remote = remote_inputs(request)
@@ -100,6 +102,11 @@ class Desk:
             runs=0,
             created_at=now(),
         )
+
+    def check(self, request: NewVideo, uploads: Mapping[str, Upload]) -> None:
+        """What can be said without a transaction. Raises Problem 422."""
+        video_request(request, uploads, "videos/none")
+        self._check_addresses(request)
 
     def _check_addresses(self, request: NewVideo) -> None:
         """Raises Problem 422."""

@@ -195,9 +195,31 @@ class NewPreflight(Resource):
     recording: UploadId | None = Field(default=None, description="An uploaded recording.")
 
 
+class Table(Resource):
+    """Rows, with the columns that a template names."""
+
+    format: Literal["csv", "jsonl"]
+    content: str = Field(max_length=4 * MICROS, description="The file, as text; 500 rows at most.")
+
+
 class NewBatch(Resource):
+    """Either videos, or a table and a template: a video with {{column}} where a cell belongs."""
+
     name: Title = Field(default="", description="Yours.")
-    videos: tuple[NewVideo, ...] = Field(min_length=1, max_length=MOST_IN_BATCH)
+    videos: tuple[NewVideo, ...] = Field(default=(), max_length=MOST_IN_BATCH)
+    table: Table | None = None
+    template: dict[str, Any] | None = Field(
+        default=None,
+        description="A field that is one {{column}} alone is left out where its cell is empty.",
+        examples=[{**EXAMPLE, "speech": {"type": "script", "script": "Hello {{name}}!"}}],
+    )
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        tabular = (self.table is not None, self.template is not None)
+        if tabular not in ((True, True), (False, False)) or bool(self.videos) == all(tabular):
+            raise ValueError("give either videos, or a table and a template")
+        return self
 
 
 # --------------------------------------------------------------------------------------- resources

@@ -2,28 +2,33 @@
 
 from collections.abc import Sequence
 
+import anyio
 from fastapi import APIRouter, Response
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api import dispatch
+from api.accepting import uploads_of
 from api.auth import Reader, Starter, Writer
+from api.batch_report import as_csv
+from api.batch_tables import check_each, requests_of
 from api.clock import now
 from api.contracts import BatchPage, BatchResource, NewBatch
 from api.gateway import Here
 from api.idempotency import IdempotencyKey, Once, Reply
 from api.ids import is_id, new_id
 from api.json_bodies import JsonRoute
+from api.orders import upload_ids
 from api.pages import Cursor, Limit, page
 from api.problems import not_found
 from api.resources import batch_resource
-from api.responses import BODY, links, problems
+from api.responses import BODY, TEXT, links, problems
 from api.routes.videos import CREATED, check_stored
 from api.tables import Batch, Video
 
 router = APIRouter(prefix="/v1/batches", tags=["batches"], route_class=JsonRoute)
 
-LINKS = links("batch_id", "get_batch", "cancel_batch")
+LINKS = links("batch_id", "get_batch", "report_batch", "cancel_batch")
 
 
 @router.post(
@@ -38,7 +43,9 @@ LINKS = links("batch_id", "get_batch", "cancel_batch")
 async def create_batch(
     request: NewBatch, caller: Starter, here: Here, idempotency_key: IdempotencyKey = None
 ) -> Response:
-    """Accept up to 100 videos; they wait in the batch queue, behind everything urgent."""
+    """Accept up to 100 videos, or a table of 500 rows; they wait behind everything urgent."""
+    filled = await anyio.to_thread.run_sync(requests_of, request)
+    videos = [video for _, video in filled]
     once = Once(here.database, caller.owner, "batches", idempotency_key, request.model_dump_json())
 
     async def work(session: AsyncSession) -> Reply:
@@ -46,12 +53,15 @@ async def create_batch(
             id=new_id("bat"),
             owner=caller.owner,
             name=request.name,
-            videos=len(request.videos),
+            videos=len(videos),
             created_at=now(),
         )
         session.add(row)
-        await here.desk.accept(session, caller, request.videos, row.id)
-        await check_stored(here, session, *request.videos)
+        named = {name for video in videos for name in upload_ids(video)}
+        uploads = await uploads_of(session, caller.owner, named)
+        check_each(filled, request.template, lambda video: here.desk.check(video, uploads))
+        await here.desk.accept(session, caller, videos, row.id)
+        await check_stored(here, session, *videos)
         body = batch_resource(row, {"queued": row.videos}).model_dump(mode="json")
         return Reply(202, body, {"Location": f"/v1/batches/{row.id}"})
 
@@ -80,6 +90,25 @@ async def get_batch(batch_id: str, caller: Reader, here: Here) -> BatchResource:
         row = await _owned(session, caller.owner, batch_id)
         counts = await _counts(session, [row.id])
     return batch_resource(row, counts.get(row.id, {}))
+
+
+@router.get(
+    "/{batch_id}/report",
+    response_class=Response,
+    responses={
+        200: {"description": "A row a video.", "content": {"text/csv": {"schema": TEXT}}},
+        **problems(404),
+    },
+)
+async def report_batch(batch_id: str, caller: Reader, here: Here) -> Response:
+    """What became of each, as a CSV, with your metadata in columns of their own."""
+    async with here.database.reading() as session:
+        row = await _owned(session, caller.owner, batch_id)
+        query = select(Video).where(Video.batch_id == row.id).order_by(Video.id)
+        videos = (await session.scalars(query)).all()
+    content = as_csv(videos, here.settings.currency)
+    headers = {"Content-Disposition": f'attachment; filename="{row.id}.csv"'}
+    return Response(content, media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @router.post(

@@ -1,8 +1,8 @@
 """A request for each row: the template's `{{column}}` become the row's cells."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -13,6 +13,7 @@ from models.contracts import Contract, VideoRequest
 PLACEHOLDER = re.compile(r"\{\{\s*([^{}]*?)\s*\}\}")
 WAYS = {"audio": "RecordedSpeech", "script": "ScriptSpeech", "topic": "TopicSpeech"}
 _ABSENT = object()
+T = TypeVar("T")
 
 
 class Item(Contract):
@@ -24,7 +25,21 @@ class Item(Contract):
 
 def fill_rows(rows: Iterable[Row], template: Mapping[str, Any]) -> tuple[list[Item], list[Problem]]:
     """An item a row, and everything that is wrong with any of them."""
-    items: list[Item] = []
+    found, problems = fill(rows, template, VideoRequest.model_validate, WAYS)
+    return [Item(line=row.line, request=request) for row, request in found], problems
+
+
+def fill(
+    rows: Iterable[Row],
+    template: Mapping[str, Any],
+    make: Callable[[Any], T],
+    ways: Mapping[str, str],
+) -> tuple[list[tuple[Row, T]], list[Problem]]:
+    """What `make` makes of each row's document, and everything that is wrong with any of them.
+
+    `ways` are the names by which pydantic tells ways of speaking apart, by a field of each.
+    """
+    made: list[tuple[Row, T]] = []
     problems: list[Problem] = []
     for row in rows:
         missing = sorted(columns_of(template) - row.cells.keys())
@@ -33,12 +48,10 @@ def fill_rows(rows: Iterable[Row], template: Mapping[str, Any]) -> tuple[list[It
             problems += found
             continue
         try:
-            request = VideoRequest.model_validate(filled(template, row.cells))
+            made.append((row, make(filled(template, row.cells))))
         except ValidationError as error:
-            problems += _told(error, row, template)
-        else:
-            items.append(Item(line=row.line, request=request))
-    return items, problems
+            problems += _told(error, row, template, ways)
+    return made, problems
 
 
 def filled(template: Any, cells: Mapping[str, str]) -> Any:  # noqa: ANN401, any JSON
@@ -61,6 +74,11 @@ def filled(template: Any, cells: Mapping[str, str]) -> Any:  # noqa: ANN401, any
 
 def columns_of(template: Any) -> set[str]:  # noqa: ANN401, any JSON
     return {name for text in _texts(template) for name in PLACEHOLDER.findall(text)}
+
+
+def columns_at(template: Mapping[str, Any], place: Sequence[str]) -> str:
+    """The columns that fill that place of the template, with commas."""
+    return ", ".join(sorted(columns_of(_at(template, place))))
 
 
 def _texts(template: Any) -> Iterator[str]:  # noqa: ANN401, any JSON
@@ -90,17 +108,20 @@ def _empty_inside(template: Mapping[str, Any], row: Row) -> Iterator[Problem]:
                     yield Problem(line=row.line, column=name, message="it is empty: write a value")
 
 
-def _told(error: ValidationError, row: Row, template: Mapping[str, Any]) -> Iterator[Problem]:
+def _told(
+    error: ValidationError, row: Row, template: Mapping[str, Any], ways: Mapping[str, str]
+) -> Iterator[Problem]:
     speech = template.get("speech")
-    way = next((WAYS[key] for key in WAYS if isinstance(speech, Mapping) and key in speech), None)
+    way = next((ways[key] for key in ways if isinstance(speech, Mapping) and key in speech), None)
     for finding in error.errors(include_url=False):
         place = [str(part) for part in finding["loc"]]
         if len(place) > 1 and place[0] == "speech":
             if way is not None and place[1] != way:
                 continue  # of another way of speaking
             del place[1]
-        columns = sorted(columns_of(_at(template, place)))
-        yield Problem(line=row.line, column=", ".join(columns), message=_sentence(place, finding))
+        yield Problem(
+            line=row.line, column=columns_at(template, place), message=_sentence(place, finding)
+        )
 
 
 def _sentence(place: list[str], finding: ErrorDetails) -> str:
@@ -110,7 +131,7 @@ def _sentence(place: list[str], finding: ErrorDetails) -> str:
     return f"{'.'.join(place) or 'it'}: {message[:1].lower()}{message[1:]}"
 
 
-def _at(template: Any, place: list[str]) -> Any:  # noqa: ANN401, any JSON
+def _at(template: Any, place: Sequence[str]) -> Any:  # noqa: ANN401, any JSON
     for name in place:
         if not isinstance(template, Mapping) or name not in template:
             break

@@ -79,9 +79,11 @@ def _facts(row: RowResult) -> Iterator[tuple[str, Any]]:
 
 
 def _spoken(row: RowResult) -> dict[str, Any]:
-    """No cell that a spreadsheet would take for a formula."""
-    cells = {name: "" if value is None else value for name, value in row.model_dump().items()}
-    return {
-        name: f"'{value}" if isinstance(value, str) and value[:1] in "=+-@" and value else value
-        for name, value in cells.items()
-    }
+    return {name: cell(value) for name, value in row.model_dump().items()}
+
+
+def cell(value: object) -> object:
+    """For a CSV: nothing that a spreadsheet would take for a formula."""
+    if value is None:
+        return ""
+    return f"'{value}" if isinstance(value, str) and value[:1] in "=+-@" and value else value
