@@ -1,8 +1,6 @@
 """The gateway put together: what it holds, what surrounds a request, which routes there are."""
 
 import asyncio
-import logging
-import secrets
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from importlib.metadata import version
@@ -10,7 +8,6 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.routing import APIRoute
-from sqlalchemy.exc import IntegrityError
 
 from api import problems
 from api.accepting import Desk
@@ -35,14 +32,13 @@ from api.resources import Shown
 from api.responses import describe
 from api.routes import ROUTERS
 from api.settings import Settings
-from api.tables import Secret
+from api.shared_secrets import shared_secret
 from api.tokens import Tokens
 from api.webhooks.deliverer import Deliverer
+from api.webhooks.secrets import webhook_keyring
 from api.webhooks.sender import Sender
 from api.webhooks.signing import Keyring
 from models.storage import store_at
-
-log = logging.getLogger(__name__)
 
 ABOUT = """A portrait and a voice in, a lip-synced talking-head video out.
 
@@ -116,11 +112,7 @@ async def _gateway(settings: Settings, metrics: Metrics, stack: AsyncExitStack) 
     stack.push_async_callback(fetcher.close)
     fetching = Fetching(database, fetcher, store, desk, ending)
     links = Links(await shared_secret(database, "links"), settings.link_hours, store)
-    sender = Sender(Guarded(settings.outgoing))
-    stack.push_async_callback(sender.close)
-    keyring = await _keyring(settings, database)
-    here = settings.public_url or f"http://{settings.host}:{settings.port}"
-    shown = Shown(links, here, settings.currency, settings.link_hours)
+    keyring = await webhook_keyring(database, settings.webhook_keys)
     return Gateway(
         settings=settings,
         database=database,
@@ -135,17 +127,23 @@ async def _gateway(settings: Settings, metrics: Metrics, stack: AsyncExitStack) 
         leader=Leader(database, dispatcher, reconciler, fetching, store, metrics),
         policy=settings.outgoing,
         keyring=keyring,
-        deliverer=Deliverer(database, sender, keyring, shown),
+        deliverer=_deliverer(settings, database, keyring, links, metrics, stack),
     )
 
 
-async def _keyring(settings: Settings, database: Database) -> Keyring:
-    """The operator's keys; the database's own last, for what was written before there were any."""
-    if not settings.webhook_keys:
-        log.warning(
-            "AVATAR_WEBHOOK_KEY is not set: who can read the database can read webhooks' secrets"
-        )
-    return Keyring([*settings.webhook_keys, await shared_secret(database, "webhooks")])
+def _deliverer(
+    settings: Settings,
+    database: Database,
+    keyring: Keyring,
+    links: Links,
+    metrics: Metrics,
+    stack: AsyncExitStack,
+) -> Deliverer:
+    sender = Sender(Guarded(settings.outgoing))
+    stack.push_async_callback(sender.close)
+    here = settings.public_url or f"http://{settings.host}:{settings.port}"
+    shown = Shown(links, here, settings.currency, settings.link_hours)
+    return Deliverer(database, sender, keyring, shown, metrics.webhook_attempts)
 
 
 @asynccontextmanager
@@ -166,17 +164,3 @@ async def _running(work: Coroutine[None, None, None], name: str) -> AsyncIterato
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-
-
-async def shared_secret(database: Database, name: str) -> str:
-    """Made once and kept in the database, so that every gateway process has the same."""
-    try:
-        async with database.writing() as session:
-            found = await session.get(Secret, name)
-            if found is None:
-                found = Secret(name=name, value=secrets.token_urlsafe(32))
-                session.add(found)
-            return found.value
-    except IntegrityError:  # another gateway was quicker
-        async with database.reading() as session:
-            return (await session.get_one(Secret, name)).value

@@ -21,6 +21,12 @@ class Metrics:
             buckets=SECONDS,
             registry=self._registry,
         )
+        self.webhook_attempts = Counter(
+            "avatar_gateway_webhook_attempts",
+            "Messages sent to webhooks and callbacks: delivered, or failed",
+            ("outcome",),
+            registry=self._registry,
+        )
         self.open_videos = self._gauge("avatar_gateway_open_videos", "Accepted, not finished")
         self.undispatched = self._gauge(
             "avatar_gateway_undispatched_videos", "Accepted, not yet given to Prefect"

@@ -5,6 +5,8 @@ import logging
 from datetime import timedelta
 
 from cryptography.fernet import InvalidToken
+from prometheus_client import Counter
+from pydantic import ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 
 from api.clock import now
@@ -26,9 +28,16 @@ TIDY_EVERY = 7_200  # passes
 
 
 class Deliverer:
-    def __init__(self, database: Database, sender: Sender, keyring: Keyring, shown: Shown) -> None:
+    def __init__(
+        self,
+        database: Database,
+        sender: Sender,
+        keyring: Keyring,
+        shown: Shown,
+        counted: Counter,
+    ) -> None:
         self._database, self._sender = database, sender
-        self._keyring, self._shown = keyring, shown
+        self._keyring, self._shown, self._counted = keyring, shown, counted
         self._under_way: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._passes = 0
@@ -86,8 +95,9 @@ class Deliverer:
         outcome = await self._attempt(claimed)
         if outcome is None:
             return
+        self._counted.labels("delivered" if outcome.delivered else "failed").inc()
         if not await queue.settle(self._database, claimed, outcome):
-            log.warning("delivery %s was taken over meanwhile", claimed.delivery.id)
+            log.warning("delivery %s was given up or taken over meanwhile", claimed.delivery.id)
         elif not outcome.delivered:
             row = claimed.delivery
             log.info("%s to %s: %s", row.id, row.host, outcome.status or outcome.error)
@@ -102,10 +112,13 @@ class Deliverer:
                 self._database, self._keyring, row.owner
             )
             signing_secrets = self._keyring.secrets_of(signer, at)
+            body = payloads.body(event, self._shown)
         except InvalidToken:
             log.error("the secret of %s cannot be read: set AVATAR_WEBHOOK_KEY back", row.target)
             return Outcome(at, error="its secret cannot be read here: rotate it")
-        body = payloads.body(event, self._shown)
+        except ValidationError as error:  # of a version before this one
+            log.error("event %s cannot be told: %s", event.id, error)
+            return Outcome(at, error="it cannot be told by this version: GET the video")
         return await self._sender.send(
             row.url, body, signing.headers(event.id, at, body, signing_secrets)
         )

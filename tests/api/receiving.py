@@ -22,6 +22,7 @@ from api.database import Database
 from api.guard import Guarded, Policy, Resolver, resolve
 from api.ids import new_id
 from api.links import Links
+from api.metrics import Metrics
 from api.resources import Shown
 from api.tables import Video, WebhookOutbox
 from api.webhooks.deliverer import Deliverer
@@ -229,7 +230,8 @@ async def by_hand(
     database, sender, keyring = Database(url), Sender(Guarded(policy, resolver)), Keyring([KEY])
     links = Links("secret", 24, LocalStore(folder))
     shown = Shown(links, "https://avatar.example.com", "USD", 24)
-    hand = Hand(database, Deliverer(database, sender, keyring, shown), keyring)
+    counted = Metrics().webhook_attempts
+    hand = Hand(database, Deliverer(database, sender, keyring, shown, counted), keyring)
     try:
         await database.migrate()
         if empty:

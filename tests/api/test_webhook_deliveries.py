@@ -18,7 +18,7 @@ from api.guard import Policy
 from api.tables import Video
 from api.webhooks import queue, schedule, sender
 from api.webhooks.fanout import fan_out
-from api.webhooks.queue import CLAIM, PER_HOST
+from api.webhooks.queue import CLAIM, PER_HOST, PER_OWNER
 from api.webhooks.secrets import callback_secret
 from api.webhooks.signing import OVERLAP, Keyring, headers, new_secret
 from tests.api.prefect_by_hand import result
@@ -346,6 +346,42 @@ def test_a_name_that_leads_inside_is_not_called(
 
     with receiver() as target:
         in_time(go())
+
+
+def test_an_event_that_cannot_be_told_is_given_up_like_others(
+    database_url: str, tmp_path: Path
+) -> None:
+    """Its result is of another version; it must not come back for ever, nor hold up the next."""
+
+    async def work(hand: Hand) -> None:
+        await hand.endpoint(target.url)
+        await hand.event("done", result={"of": "long ago"})
+        await hand.event("failed")
+        assert await hand.round() == 2
+        rows = {row.type: row for row in await hand.deliveries()}
+        old, new = rows["video.done"], rows["video.failed"]
+        assert (old.attempts, new.status) == (1, "delivered")
+        assert "cannot be told" in old.log[0]["error"]
+
+    with receiver() as target:
+        run(work, database_url, target, tmp_path)
+
+
+def test_one_owner_s_many_hosts_leave_room_for_another(database_url: str, tmp_path: Path) -> None:
+    async def work(hand: Hand) -> None:
+        for index in range(PER_OWNER + 8):
+            await hand.endpoint(f"https://host{index}.example.com/")
+        await hand.event()
+        await hand.endpoint("https://other.example.com/", owner="berta")
+        await hand.event(owner="berta")
+        await fan_out(hand.database)
+        claimed = await queue.claim(hand.database, 1_000)
+        owners = Counter(one.delivery.owner for one in claimed)
+        assert owners == {"anna": PER_OWNER, "berta": 1}
+        assert await queue.claim(hand.database, 1_000) == []
+
+    with receiver() as target:
+        run(work, database_url, target, tmp_path)
 
 
 def test_a_secret_whose_key_is_gone_sends_nothing_unsigned(

@@ -88,6 +88,17 @@ def test_a_video_s_end_reaches_its_owner(api: Api, target: Receiver, video_body:
     assert api.http.get(link.raw_path.decode()).is_success  # without a key
 
 
+def test_a_cancelled_video_is_told_too(api: Api, target: Receiver, video_body: Body) -> None:
+    client = api.client("canceller")
+    webhook = made(client, target.url, events=["video.cancelled"])
+    recording = {"portrait": {"url": f"{target.url}/slow"}}  # not fetched yet: nobody has begun
+    video = client.post("/v1/videos", json={**video_body(client), **recording}).json()["id"]
+    assert client.post(f"/v1/videos/{video}/cancel").json()["status"] == "cancelled"
+    eventually(lambda: target.messages)
+    told = opened(webhook["secret"], target.messages[0])
+    assert (told["type"], told["data"]["id"]) == ("video.cancelled", video)
+
+
 def test_its_secret_is_told_once_and_kept_encrypted(api: Api, target: Receiver) -> None:
     client = api.client("keeper")
     headers = {"Idempotency-Key": "once"}
