@@ -140,10 +140,13 @@ class Background(Resource):
     url: Url | None = Field(default=None, description="For kind picture, instead of an upload.")
 
 
+Resolution = Literal[256, 512, 720, 1080]
+
+
 class Look(Resource):
     """How the video looks."""
 
-    resolution: Literal[256, 512, 720, 1080] = Field(default=512, description="Short side, pixels.")
+    resolution: Resolution = Field(default=512, description="Short side, pixels.")
     aspect: Aspect = Aspect.SQUARE
     fps: FrameRate = FrameRate.PAL
     background: Background = Background()
@@ -360,6 +363,19 @@ class VoiceResource(Resource):
 
 class VoiceList(Resource):
     data: tuple[VoiceResource, ...]
+
+
+class RendererResource(Resource):
+    name: str
+    version: str
+    licence: str = Field(description="Of its code.")
+    commercial_use: bool = Field(description="Where it needs weights, their licence decides.")
+    weights: str | None = Field(description="The weights that the operator must have installed.")
+    resolutions: tuple[Resolution, ...]
+
+
+class RendererList(Resource):
+    data: tuple[RendererResource, ...]
 
 
 class UsageLine(Resource):

@@ -114,3 +114,10 @@ def test_a_voice_is_found_by_language(sqlite_api: Api) -> None:
     client = sqlite_api.client("listener")
     voices: httpx.Response = client.get("/v1/voices", params={"language": "de"})
     assert {voice["language"].split("-")[0] for voice in voices.json()["data"]} == {"de"}
+
+
+def test_renderers_show_their_cards(sqlite_api: Api) -> None:
+    found = sqlite_api.client("chooser").get("/v1/renderers").json()["data"]
+    mesh = next(one for one in found if one["name"] == "mesh")
+    assert (mesh["licence"], mesh["commercial_use"], mesh["weights"]) == ("Apache-2.0", True, None)
+    assert mesh["resolutions"] == [256, 512, 720, 1080]
