@@ -6,11 +6,12 @@ from api.auth import WebhookAdmin
 from api.clock import now
 from api.gateway import Gateway, Here
 from api.responses import problems
+from api.strict import StrictRoute
 from api.webhooks.contracts import CallbackSecretResource
 from api.webhooks.secrets import callback_secret
 from api.webhooks.tables import CallbackSecret
 
-router = APIRouter(prefix="/v1/callback-secret", tags=["webhooks"])
+router = APIRouter(prefix="/v1/callback-secret", tags=["webhooks"], route_class=StrictRoute)
 
 
 @router.get("", response_model=CallbackSecretResource, responses=problems())

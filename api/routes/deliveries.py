@@ -14,11 +14,12 @@ from api.pages import Cursor, Limit, page
 from api.problems import not_found
 from api.responses import problems
 from api.routes.webhooks import check_enabled
+from api.strict import StrictRoute
 from api.webhooks.contracts import DeliveryPage, DeliveryResource, DeliveryStatus
 from api.webhooks.resources import delivery_resource
 from api.webhooks.tables import Delivery, Endpoint
 
-router = APIRouter(prefix="/v1/deliveries", tags=["webhooks"])
+router = APIRouter(prefix="/v1/deliveries", tags=["webhooks"], route_class=StrictRoute)
 
 Id = Annotated[str | None, Query(max_length=48)]
 
