@@ -75,7 +75,7 @@ lock:
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 --no-header \
 		--no-emit-index-url --no-emit-find-links --no-emit-package torch \
-		--extra render --extra api --extra infra --extra demo --extra dev \
+		--extra render --extra engines --extra api --extra infra --extra demo --extra dev \
 		--output-file requirements/lock.txt \
 		pyproject.toml requirements/torch-needs.in requirements/build.in
 

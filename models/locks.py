@@ -2,6 +2,8 @@
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -13,6 +15,21 @@ def hold(path: Path) -> int:
     opened = os.open(path, os.O_RDONLY)
     _locked(opened)
     return opened
+
+
+@contextmanager
+def exclusively(path: Path) -> Iterator[None]:
+    """Wait until nobody else is within such a block of the same file, which stays.
+
+    A file system without such locks lets everybody in at once.
+    """
+    opened = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        with suppress(OSError):
+            fcntl.flock(opened, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(opened)
 
 
 def left(path: Path) -> bool:

@@ -35,6 +35,7 @@ class Home:
     device: str = "cpu"  # torch's name
     weights: Path = Path("weights")  # folder that `avatar weights` fills
     plans: Path = Path("plans")  # folder of engines built for this machine
+    engine: str | None = None  # the one that was measured to be best
     tensorrt: bool = False
     half: bool = True  # 16-bit floats where they are faster
     max_batch: int | None = None  # frames at once

@@ -1,25 +1,45 @@
 """From the weights on this machine to a renderer."""
 
+import logging
+
 import torch
 
 from models.renderer import Home
 from models.renderers import WAV2LIP
 from models.wav2lip.crop import shown_from
+from models.wav2lip.engines import Decoders
 from models.wav2lip.folding import Folded, fold
-from models.wav2lip.network import FaceEncoder, LipDecoder, Trim
+from models.wav2lip.network import FaceEncoder, Maps, Trim
 from models.wav2lip.renderer import BATCH, Wav2LipRenderer
 from models.weights.folder import WeightsFolder
 
+log = logging.getLogger(__name__)
+
 
 def load(home: Home) -> Wav2LipRenderer:
-    """Raises MissingWeights, WeightsRefused, EngineUnusable."""
-    folded = fold(WeightsFolder(home.weights).load(str(WAV2LIP.weights)))
-    return made_of(folded, home)
+    """Raises MissingWeights, WeightsRefused."""
+    folder, name = WeightsFolder(home.weights), str(WAV2LIP.weights)
+    return made_of(fold(folder.load(name)), home, folder.pin(name).sha256)
 
 
-def made_of(folded: Folded, home: Home) -> Wav2LipRenderer:
-    device, size = torch.device(home.device), folded.layout.size
-    trim = Trim.to(shown_from(size), folded.layout)
-    encoder = FaceEncoder(folded, trim).to(device)
-    decoder = LipDecoder(folded, trim).to(device)
-    return Wav2LipRenderer(encoder, decoder, size, home.device, home.max_batch or BATCH)
+def made_of(folded: Folded, home: Home, identity: str = "unknown") -> Wav2LipRenderer:
+    """With the best engine that can be had here."""
+    encoder, decoders = parts_of(folded, home, identity)
+    name, engine = decoders.best(shapes_of(encoder, folded.layout.size))
+    log.info("wav2lip of %d pixels on %s: %s", folded.layout.size, home.device, name)
+    return Wav2LipRenderer(encoder, engine, folded.layout.size, home.device, decoders.batch)
+
+
+def parts_of(folded: Folded, home: Home, identity: str) -> tuple[FaceEncoder, Decoders]:
+    layout = folded.layout
+    trim = Trim.to(shown_from(layout.size), layout)
+    encoder = FaceEncoder(folded, trim).to(torch.device(home.device))
+    return encoder, Decoders(folded, trim, identity, home, home.max_batch or BATCH)
+
+
+def shapes_of(encoder: FaceEncoder, size: int) -> Maps:
+    """Maps of a black face: engines are built for their shapes."""
+    device = next(encoder.parameters()).device
+    with torch.inference_mode():
+        maps: Maps = encoder(torch.zeros(1, 6, size, size, device=device))
+    return maps

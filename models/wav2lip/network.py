@@ -100,7 +100,8 @@ class FaceEncoder(nn.Module):
 class LipDecoder(nn.Module):
     """Mel windows (B, 1, 80, 16) and a face's maps to rows top.. of the face, (B, 3, h, S), 0..1.
 
-    Rows above `top` are left out; BGR as the face that went in.
+    Rows above `top` are left out; BGR as the face that went in. What hears the sound is a
+    thirtieth of the work and stays in FP32: in 16 bits it costs seven decibels of the picture.
     """
 
     def __init__(self, folded: Folded, trim: Trim) -> None:
@@ -115,8 +116,14 @@ class LipDecoder(nn.Module):
         self.cuts = _cuts(trim)
         self.extra = trim.top - trim.last
 
+    def shortened(self, kind: torch.dtype) -> "LipDecoder":
+        """Itself, drawing in 16 bits; the maps must be of the same kind."""
+        for part in (self.joins, self.rest, self.output):
+            part.to(kind)
+        return self
+
     def forward(self, mel: Tensor, *maps: Tensor) -> Tensor:
-        x = self.first(self.audio(mel))
+        x = self.first(self.audio(mel)).to(maps[0].dtype)
         *stages, last = zip(self.joins, self.cuts, maps, strict=True)
         for rest, (join, cut, face) in zip(self.rest, stages, strict=True):
             x = rest(torch.relu_(join(x[:, :, cut:]) + face))

@@ -1,0 +1,143 @@
+"""Every way to run the lip decoder, behind one call; the best that can be had is taken."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from models.engines.calibrate import measured_ranges
+from models.engines.graph import Int8
+from models.engines.onnx_runtime import OnnxEngine
+from models.engines.plans import PlanKey, Plans
+from models.engines.torch_engines import CudaGraphEngine, EagerEngine, has_bfloat16
+from models.errors import EngineUnusable
+from models.renderer import Home
+from models.wav2lip.export import AUDIO, OUTPUT, scopes_of, write
+from models.wav2lip.folding import Folded
+from models.wav2lip.network import LipDecoder, Maps, Trim
+
+EAGER, BF16, ONNX, ONNX_INT8 = "eager", "bf16", "onnx", "onnx-int8"
+GRAPH, TENSORRT, TENSORRT_INT8 = "cuda-graph", "tensorrt", "tensorrt-int8"
+ON_CPU, ON_GPU = (EAGER, BF16, ONNX, ONNX_INT8), (EAGER, GRAPH, TENSORRT, TENSORRT_INT8)
+LIBRARIES = ("torch", "onnx", "onnxruntime", "tensorrt")
+
+Engine = Callable[..., Tensor]  # (B, 1, 80, 16) and a face's maps to (B, 3, h, S), 0..1
+Sample = tuple[Tensor, ...]  # what it is called with
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Decoders:
+    """Makes engines of one network's weights for one process."""
+
+    folded: Folded
+    trim: Trim
+    identity: str  # of the weights
+    home: Home
+    batch: int
+
+    def names(self) -> tuple[str, ...]:
+        return ON_CPU if torch.device(self.home.device).type == "cpu" else ON_GPU
+
+    def make(self, name: str, maps: Maps, samples: Sequence[Sample] = ()) -> Engine:
+        """INT8 needs `samples` to calibrate with, where no plan is there yet.
+
+        Raises EngineUnusable.
+        """
+        if name == EAGER:
+            return EagerEngine(self._module())
+        if name == BF16:
+            return EagerEngine(self._module().shortened(torch.bfloat16), torch.bfloat16)
+        if name == GRAPH:
+            half = torch.float16 if self.home.half else torch.float32
+            return CudaGraphEngine(self._module().shortened(half), half, self.batch)
+        if name in (ONNX, ONNX_INT8):
+            plan = self._plan(name, maps, samples, Path.write_bytes)
+            return OnnxEngine(plan, torch.get_num_threads())
+        if name in (TENSORRT, TENSORRT_INT8):
+            from models.engines.tensorrt import TensorRTEngine, build, library
+
+            library()
+            made = self._plan(name, maps, samples, partial(_swapped, build, self.batch))
+            return TensorRTEngine(made)
+        raise EngineUnusable(f"no engine {name!r}: there are {', '.join((*ON_CPU, *ON_GPU[1:]))}")
+
+    def best(self, maps: Maps) -> tuple[str, Engine]:
+        """The first of the preferred ones that can be had here; others are told in one line."""
+        for name in self._preferred():
+            try:
+                return name, self.make(name, maps)
+            except EngineUnusable as error:
+                log.warning("%s: %s; the next best engine is used", name, error)
+        return EAGER, self.make(EAGER, maps)
+
+    def _preferred(self) -> list[str]:
+        asked = [TENSORRT] if self.home.tensorrt else []
+        if self.home.engine is not None:
+            asked.append(self.home.engine)
+        if torch.device(self.home.device).type == "cuda":
+            return [*asked, GRAPH]
+        return [*asked, BF16] if self.home.half and has_bfloat16() else asked
+
+    def _module(self) -> LipDecoder:
+        return LipDecoder(self.folded, self.trim).to(self.home.device)
+
+    def _plan(
+        self,
+        name: str,
+        maps: Maps,
+        samples: Sequence[Sample],
+        store: Callable[[Path, bytes], object],
+    ) -> Path:
+        on_cpu = LipDecoder(self.folded, self.trim)
+        shapes = ",".join(str(tuple(each.shape)) for each in maps)
+        key = PlanKey(f"{self.identity} {shapes}", name, _device(self.home.device), _versions())
+
+        def build(target: Path) -> None:
+            small = self._int8(on_cpu, maps, samples, signed=name == TENSORRT_INT8)
+            graph = write(on_cpu, maps, small if name.endswith("int8") else None)
+            size = self.folded.layout.size
+            store(target, graph.model(OUTPUT, ("batch", 3, size - self.trim.top, size)))
+
+        plans = Plans(self.home.plans)
+        if name.endswith("int8") and not samples and plans.find(key) is None:
+            raise EngineUnusable(f"{name} is not calibrated here: run the flow optimize-engines")
+        return plans.get(key, build)
+
+    def _int8(
+        self, decoder: LipDecoder, maps: Maps, samples: Sequence[Sample], *, signed: bool
+    ) -> Int8 | None:
+        """All that draws; what hears the sound stays FP32, as in 16 bits."""
+        if not samples:
+            return None
+        ranges = measured_ranges(write(decoder, maps), OUTPUT, samples, torch.get_num_threads())
+        convs = frozenset(scopes_of(decoder)) - {AUDIO}
+        return Int8(ranges, convs, signed=signed)
+
+
+def _swapped(
+    build: Callable[[bytes, Path, int], None], batch: int, target: Path, model: bytes
+) -> None:
+    build(model, target, batch)
+
+
+def _versions() -> tuple[str, ...]:
+    found = []
+    for library in LIBRARIES:
+        try:
+            found.append(f"{library} {version(library)}")
+        except PackageNotFoundError:
+            continue
+    return (*found, f"cuda {torch.version.cuda}")
+
+
+def _device(device: str) -> str:
+    if torch.device(device).type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return torch.backends.cpu.get_cpu_capability()
