@@ -6,15 +6,17 @@ dispatcher owes it one (api.dispatch).
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from api import accounts, events
+from api import accounts, events, exports
 from api.addresses import check_address
 from api.caller import Caller
 from api.clock import now
 from api.contracts import MICROS, NewQuote, NewVideo, Recording
+from api.destinations import check_destination, redacted
 from api.guard import Policy
 from api.ids import new_id
 from api.load import Load
@@ -29,8 +31,9 @@ FETCHING = "Fetching"  # the stage of a video whose inputs are on their way
 class Desk:
     """Takes orders for one gateway."""
 
-    def __init__(self, prices: Prices, policy: Policy) -> None:
-        self._prices, self._policy, self._load = prices, policy, Load()
+    def __init__(self, prices: Prices, policy: Policy, buckets: Sequence[str] = ()) -> None:
+        self._prices, self._policy, self._buckets = prices, policy, buckets
+        self._load = Load()
 
     async def quote(
         self, session: AsyncSession, request: NewVideo | NewQuote, uploads: Mapping[str, Upload]
@@ -62,7 +65,8 @@ class Desk:
         await accounts.reserve(session, caller, videos)
         session.add_all(videos)
         await session.flush()
-        for video in videos:
+        for video, request in zip(videos, requests, strict=True):
+            exports.ask_for(session, video, request)
             events.emit(session, video)
         return videos
 
@@ -85,7 +89,7 @@ class Desk:
             owner=caller.owner,
             key_id=caller.key_id,
             batch_id=batch_id,
-            request=request.model_dump(mode="json", exclude={"metadata"}),
+            request=_shown(request),
             order=order.model_dump(mode="json"),
             labels=request.metadata,
             queue="batch" if batch_id else request.priority,
@@ -114,6 +118,16 @@ class Desk:
             check_address(self._policy, remote.url, field)
         if request.callback_url is not None:
             check_address(self._policy, request.callback_url, "callback_url")
+        if request.destination is not None:
+            check_destination(request.destination, self._policy, self._buckets)
+
+
+def _shown(request: NewVideo) -> dict[str, Any]:
+    """As it was asked for, without what would open the destination."""
+    shown = request.model_dump(mode="json", exclude={"metadata"})
+    if request.destination is not None:
+        shown["destination"] = {"url": redacted(request.destination.url)}
+    return shown
 
 
 def check_price(made: Estimate, most: Decimal | None) -> None:

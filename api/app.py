@@ -9,12 +9,13 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.routing import APIRoute
 
-from api import problems
+from api import destinations, problems
 from api.accepting import Desk
 from api.bodies import BoundedBodies
 from api.database import Database
 from api.dispatch import Dispatcher
 from api.ending import Ending
+from api.exports import Exports
 from api.fetch import Fetcher
 from api.fetching import Fetching
 from api.gateway import Gateway
@@ -107,10 +108,13 @@ async def _gateway(settings: Settings, metrics: Metrics, stack: AsyncExitStack) 
     ending = Ending(database, store, prices)
     dispatcher = Dispatcher(database, prefect, ending, settings.video_deployment)
     reconciler = Reconciler(database, prefect, ending, settings.video_deployment)
-    desk = Desk(prices, settings.outgoing)
+    desk = Desk(prices, settings.outgoing, settings.destination_buckets)
     fetcher = Fetcher(Guarded(settings.outgoing))
     stack.push_async_callback(fetcher.close)
     fetching = Fetching(database, fetcher, store, desk, ending)
+    sender = destinations.Sender(store, Guarded(settings.outgoing))
+    stack.push_async_callback(sender.close)
+    exports = Exports(database, sender)
     links = Links(await shared_secret(database, "links"), settings.link_hours, store)
     keyring = await webhook_keyring(database, settings.webhook_keys)
     return Gateway(
@@ -124,7 +128,7 @@ async def _gateway(settings: Settings, metrics: Metrics, stack: AsyncExitStack) 
         prefect=prefect,
         metrics=metrics,
         desk=desk,
-        leader=Leader(database, dispatcher, reconciler, fetching, store, metrics),
+        leader=Leader(database, dispatcher, reconciler, fetching, exports, store, metrics),
         policy=settings.outgoing,
         keyring=keyring,
         deliverer=_deliverer(settings, database, keyring, links, metrics, stack),

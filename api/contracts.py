@@ -164,6 +164,37 @@ EXAMPLE: JsonDict = {
 }
 
 
+HeaderName = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(content-type|content-disposition|cache-control|x-(amz|goog|ms)-[a-z0-9-]{1,60})$"
+    ),
+]
+HeaderValue = Annotated[
+    str, StringConstraints(strip_whitespace=True, pattern=r"^[\x20-\x7e]+$", max_length=1_000)
+]
+
+
+class Destination(Resource):
+    """Your own storage."""
+
+    url: Url = Field(
+        description="A presigned address that takes a PUT, or s3://bucket/prefix where the "
+        "operator allows it. Shown without its query."
+    )
+    headers: dict[HeaderName, HeaderValue] = Field(
+        default={}, max_length=20, description="To send with the PUT, such as x-ms-blob-type."
+    )
+
+
+class DestinationState(Resource):
+    url: str
+    status: Literal["waiting", "delivered", "failed"]
+    attempts: int = 0
+    error: str | None = None
+    delivered_at: datetime | None = None
+
+
 class NewVideo(Resource):
     model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
@@ -175,6 +206,9 @@ class NewVideo(Resource):
     metadata: Labels = Field(default={}, description="Yours; returned and in every event.")
     max_price: Decimal | None = Field(
         default=None, ge=0, le=1_000_000, description="Refuse it where the quote is higher."
+    )
+    destination: Destination | None = Field(
+        default=None, description="Where to send the finished video, beside keeping it here."
     )
     callback_url: Url | None = Field(
         default=None,
@@ -308,6 +342,7 @@ class VideoResource(Resource):
     request: dict[str, Any] = Field(description="As it was asked for.")
     metadata: dict[str, str]
     batch: str | None = None
+    destination: DestinationState | None = None
     quoted: Money
     files: Files | None = None
     links_expire_at: datetime | None = None

@@ -15,6 +15,7 @@ from api import direct
 from api.clock import now
 from api.database import Database
 from api.dispatch import Dispatcher
+from api.exports import Exports
 from api.fetching import Fetching
 from api.idempotency import forget_old
 from api.metrics import Metrics
@@ -42,12 +43,13 @@ class Leader:
         dispatcher: Dispatcher,
         reconciler: Reconciler,
         fetching: Fetching,
+        exports: Exports,
         store: Store,
         metrics: Metrics,
     ) -> None:
         self._database, self._store, self._metrics = database, store, metrics
         self._dispatcher, self._reconciler = dispatcher, reconciler
-        self._fetching = fetching
+        self._fetching, self._exports = fetching, exports
         self._holder = f"{socket.gethostname()[:32]}-{os.getpid()}-{secrets.token_hex(4)}"
         self._wake = asyncio.Event()
         self._passes = 0
@@ -71,6 +73,7 @@ class Leader:
     async def release(self) -> None:
         """So that another process takes over at once."""
         await self._fetching.stop()
+        await self._exports.stop()
         async with self._database.writing() as session:
             await session.execute(
                 update(Lease).where(Lease.holder == self._holder).values(until=now())
@@ -97,6 +100,7 @@ class Leader:
         if not holds:
             return
         await self._fetching.start()
+        await self._exports.start()
         ordered = await self._dispatcher.dispatch()
         seen = await self._reconcile()
         if ordered or seen:

@@ -7,6 +7,7 @@ from typing import cast
 from api.clock import now
 from api.contracts import (
     BatchResource,
+    DestinationState,
     Files,
     MadeVideo,
     Money,
@@ -40,6 +41,7 @@ class Shown:
             request=row.request,
             metadata=row.labels,
             batch=row.batch_id,
+            destination=row.destination and DestinationState.model_validate(row.destination),
             quoted=Money.of(row.quoted, self._currency),
             files=self._files(row, result) if result else None,
             links_expire_at=now() + self._lasting if result else None,

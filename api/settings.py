@@ -45,6 +45,11 @@ class Settings(BaseSettings):
     redis_url: SecretStr | None = Field(default=None, validation_alias="REDIS_URL")
     store: str = Field(default=str(HOME / "store"), description="A folder, or s3://BUCKET/PREFIX.")
 
+    destination_buckets: tuple[str, ...] = Field(
+        default=(),
+        description="Buckets, or BUCKET/PREFIX, that callers may have their videos written to.",
+    )
+
     prefect_url: str = Field(
         default="http://127.0.0.1:4200/api", validation_alias="PREFECT_API_URL"
     )

@@ -110,6 +110,7 @@ class Video(Table):
     fetching: Mapped[bool] = mapped_column(  # inputs that are named by address; no order yet
         default=False, server_default=false()
     )
+    destination: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # as it is shown
     cancel_asked: Mapped[bool] = mapped_column(default=False)
     claimed: Mapped[bool] = mapped_column(default=False)  # a dispatcher has begun with it
     run_id: Mapped[str | None] = mapped_column(String(36), index=True)
@@ -117,6 +118,20 @@ class Video(Table):
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
+
+
+class Export(Table):
+    """A video that is to be sent to its caller's storage, until it has been."""
+
+    __tablename__ = "exports"
+
+    video_id: Mapped[str] = mapped_column(
+        ForeignKey("videos.id", ondelete="CASCADE"), primary_key=True
+    )
+    url: Mapped[str] = mapped_column(Text)  # a secret, where it is presigned
+    headers: Mapped[dict[str, Any]] = mapped_column(JSON)
+    attempts: Mapped[int]
+    due_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class Event(Table):
