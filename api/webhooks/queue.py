@@ -26,6 +26,7 @@ KEPT = timedelta(days=30)
 MOST_LOGGED = 20  # attempts
 LOCK = 8006  # of Postgres, beside that of the migrations
 GONE = 410
+PLACED = (Delivery.id, Delivery.host, Delivery.owner, Delivery.due_at)
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,8 @@ def _is_due(at: datetime) -> ColumnElement[bool]:
 
 def _next(at: datetime, most: int) -> Subquery:
     """The longest due, within what a host and then what an owner may have at once."""
-    by_host = _places(select(Delivery).where(_is_due(at)).subquery(), "host", at, PER_HOST)
+    due = select(*PLACED).where(_is_due(at)).subquery()
+    by_host = _places(due, "host", at, PER_HOST)
     by_owner = _places(by_host, "owner", at, PER_OWNER)
     return select(by_owner.c.id).order_by(by_owner.c.due_at, by_owner.c.id).limit(most).subquery()
 
@@ -88,9 +90,8 @@ def _places(due: Subquery, name: str, at: datetime, most: int) -> Subquery:
     )
     place = func.row_number().over(partition_by=due.c[name], order_by=(due.c.due_at, due.c.id))
     ranked = select(due, place.label("place")).subquery()
-    columns = [ranked.c[one.name] for one in Delivery.__table__.columns]
     return (
-        select(*columns)
+        select(*(ranked.c[column.key] for column in PLACED))
         .outerjoin(under_way, under_way.c[name] == ranked.c[name])
         .where(ranked.c.place + func.coalesce(under_way.c.count, 0) <= most)
         .subquery()
