@@ -6,13 +6,13 @@ from typing import Annotated
 
 import anyio
 from fastapi import APIRouter, Path, Query, Request, Response
-from fastapi.responses import FileResponse
 from sqlalchemy import select
 
 from api.gateway import Here
 from api.ids import is_id
 from api.links import Target, disposition
 from api.problems import Problem, not_found
+from api.ranged import RangedFile
 from api.responses import Responses, problems
 from api.tables import Video
 from models.errors import MissingFile
@@ -89,4 +89,4 @@ def _file(request: Request, path: FilePath, target: Target, *, download: bool) -
     if headers["ETag"] in request.headers.get("if-none-match", ""):
         return Response(status_code=304, headers=headers)
     kind = MEDIA.get(path.suffix) or mimetypes.guess_type(path.name)[0]
-    return FileResponse(path, media_type=kind, headers=headers, stat_result=found)
+    return RangedFile(path, media_type=kind, headers=headers, stat_result=found)
