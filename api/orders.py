@@ -71,6 +71,14 @@ def video_request(request: public.NewVideo, uploads: Uploads, key_prefix: str) -
     )
 
 
+def check_uploads(request: public.NewQuote, uploads: Uploads) -> None:
+    """Raises Problem 422 where an upload is missing or of the wrong kind."""
+    if request.portrait is not None:
+        portrait_source(request.portrait, uploads)
+    _speech(request.speech, uploads)
+    _look(request.look, uploads)
+
+
 def delivery_to(key_prefix: str) -> flow.Delivery:
     return flow.Delivery(key_prefix=key_prefix)
 

@@ -7,7 +7,7 @@ from api.auth import Reader
 from api.contracts import Money, NewQuote, Quote, Recording
 from api.gateway import Here
 from api.json_bodies import JsonRoute
-from api.orders import check_look, upload_ids
+from api.orders import check_look, check_uploads, upload_ids
 from api.problems import Problem
 from api.responses import BODY, problems
 
@@ -24,6 +24,7 @@ async def quote(request: NewQuote, caller: Reader, here: Here) -> Quote:
             field = "speech.upload" if request.speech.url is None else "speech.url"
             detail = f"{field} names no upload of yours: upload the recording first"
             raise Problem(422, "invalid_request", detail, field=field)
+        check_uploads(request, uploads)
         made, videos = await here.desk.quote(session, request, uploads)
     return Quote(
         speech_s=made.speech_s,
