@@ -41,7 +41,7 @@ class Shown:
             request=row.request,
             metadata=row.labels,
             batch=row.batch_id,
-            destination=row.destination and DestinationState.model_validate(row.destination),
+            destination=_destination(row),
             quoted=Money.of(row.quoted, self._currency),
             files=self._files(row, result) if result else None,
             links_expire_at=now() + self._lasting if result else None,
@@ -99,6 +99,10 @@ def batch_resource(row: Batch, counts: Mapping[str, int]) -> BatchResource:
         counts={cast(Status, name): count for name, count in counts.items()},
         created_at=row.created_at,
     )
+
+
+def _destination(row: Video) -> DestinationState | None:
+    return DestinationState.model_validate(row.destination) if row.destination else None
 
 
 def _made(result: VideoResult) -> MadeVideo:

@@ -167,18 +167,19 @@ class S3Store:
         self, key: str, size: int, sha256: str, lasting_s: int
     ) -> tuple[str, dict[str, str]]:
         """An address that takes these very bytes, and the headers to send with them."""
+        checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
         params = {
             "Bucket": self.place.bucket,
             "Key": self.object_name(key),
             "ContentLength": size,
-            "ChecksumSHA256": base64.b64encode(bytes.fromhex(sha256)).decode(),
+            "ChecksumSHA256": checksum,
             **self._encryption(),
         }
         with speaking_to(str(self.place), key):
             url = str(self.client.generate_presigned_url("put_object", params, ExpiresIn=lasting_s))
         headers = {
             "Content-Length": str(size),
-            "x-amz-checksum-sha256": params["ChecksumSHA256"],
+            "x-amz-checksum-sha256": checksum,
             "x-amz-server-side-encryption": self.place.sse or "",
             "x-amz-server-side-encryption-aws-kms-key-id": self.place.kms_key or "",
         }

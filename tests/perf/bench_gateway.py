@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import cycle
@@ -47,8 +47,6 @@ MINUTE, ASKED = 10, 200
 WAITING = "waiting"  # a pool without workers
 COLUMNS = ["calls", "number", "a second", "p50 ms", "p95 ms", "p99 ms", "errors"]
 
-Call = Callable[[], Awaitable[tuple[int, bytes]]]
-
 
 @dataclass
 class Measured:
@@ -59,9 +57,12 @@ class Measured:
     errors: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
 
-    async def take(self, kind: str, call: Call, due: float) -> bytes:
-        """One call; its time counts from when it was due, not from when we got to it."""
-        status, body = await call()
+    async def take(
+        self, kind: str, line: Connection, asked: bytes, due: float | None = None
+    ) -> bytes:
+        """One call; its time counts from when it was due, if that was before now."""
+        due = due or time.perf_counter()
+        status, body = await line.call(asked)
         self.ms[kind].append(1000 * (time.perf_counter() - due))
         self.due_s[kind].append(due)
         if status >= 300:
@@ -121,16 +122,15 @@ class Users:
         for kind in cycle(MIX):
             if time.perf_counter() > end:
                 break
-            asked = {
-                "create": lambda: self.creating(number),
-                "get": lambda video=video: self.getting(number, video),
-                "list": lambda: self.listing(number),
-            }[kind]()
-            due = time.perf_counter()
-            body = await found.take(kind, lambda asked=asked: line.call(asked), due)
+            body = await found.take(kind, line, self._asked(kind, number, video))
             video = id_of(body) if kind == "create" else video
             await asyncio.sleep(THINK_S)
         line.close()
+
+    def _asked(self, kind: str, number: int, video: str) -> bytes:
+        if kind == "create":
+            return self.creating(number)
+        return self.listing(number) if kind == "list" else self.getting(number, video)
 
     async def creates(self) -> Measured:
         """So many a second, whether or not the ones before are answered."""
@@ -146,7 +146,7 @@ class Users:
 
     async def _create(self, number: int, found: Measured, due: float) -> None:
         line = Connection(self._port)
-        await found.take("create", lambda: line.call(self.creating(number)), due)
+        await found.take("create", line, self.creating(number), due)
         line.close()
 
     async def reads(self) -> Measured:
@@ -160,8 +160,8 @@ class Users:
         line = Connection(self._port)
         video = id_of((await line.call(self.creating(number)))[1])
         asked = self.getting(number, video)
-        while (due := time.perf_counter()) < began + READING_S:
-            await found.take("get", lambda: line.call(asked), due)
+        while time.perf_counter() < began + READING_S:
+            await found.take("get", line, asked)
         line.close()
 
 
