@@ -259,19 +259,31 @@ def test_what_a_killed_deliverer_had_begun_goes_out_when_its_claim_ends(
     async def work(hand: Hand) -> None:
         await hand.endpoint(target.url)
         await hand.event()
-        await hand.deliverer.step()
-        await hand.deliverer.idle()
-        target.messages.clear()
-        await hand.event()
         await fan_out(hand.database)
         (claimed,) = await queue.claim(hand.database, 10)  # and then it dies
         assert await hand.round() == 0
         await hand.passes(CLAIM)
         assert await hand.round() == 1
         assert target.ids == [claimed.event.id]
-        lost = sender.Outcome(now(), status=500)
-        assert not await queue.settle(hand.database, claimed, lost)  # it was only asleep
-        assert {row.status for row in await hand.deliveries()} == {"delivered"}
+
+    with receiver() as target:
+        run(work, database_url, target, tmp_path)
+
+
+def test_who_lost_the_claim_writes_nothing_down(database_url: str, tmp_path: Path) -> None:
+    """A process that was asleep for longer than its claim."""
+
+    async def work(hand: Hand) -> None:
+        await hand.endpoint(target.url)
+        await hand.event()
+        await fan_out(hand.database)
+        (asleep,) = await queue.claim(hand.database, 10)
+        await hand.passes(CLAIM)
+        (awake,) = await queue.claim(hand.database, 10)
+        assert not await queue.settle(hand.database, asleep, sender.Outcome(now(), status=500))
+        assert (await hand.delivery()).attempts == 0
+        assert await queue.settle(hand.database, awake, sender.Outcome(now(), status=200))
+        assert (await hand.delivery()).status == "delivered"
 
     with receiver() as target:
         run(work, database_url, target, tmp_path)
