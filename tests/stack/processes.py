@@ -16,7 +16,7 @@ import httpx
 import psutil
 
 T = TypeVar("T")
-READY_S, STOP_S, VIDEO_S = 90.0, 60.0, 90.0
+READY_S, STOP_S, VIDEO_S = 240.0, 120.0, 240.0  # bounds on hangs
 FINAL = {"COMPLETED", "FAILED", "CRASHED", "CANCELLED"}
 
 
