@@ -5,6 +5,7 @@ Infinity, which Python would let pass.
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Coroutine, Sequence
 from email.message import Message
 from typing import Any
@@ -52,9 +53,8 @@ def parsed(body: bytes) -> Any:  # noqa: ANN401, JSON
 def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        seen: set[str] = set()
-        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise ValueError(f"{twice[:40]!r} comes twice in one object")
+        ((most, _),) = Counter(name for name, _ in pairs).most_common(1)
+        raise ValueError(f"{most[:40]!r} comes twice in one object")
     return found
 
 

@@ -19,7 +19,6 @@ from api.contracts import (
     NewQuote,
     NewVideo,
     Portrait,
-    Recording,
     Script,
     VideoResource,
 )
@@ -309,11 +308,6 @@ def test_cancelling_twice_is_cancelling(connect: Connect, portrait: Path) -> Non
 def test_what_is_no_address_and_no_key_is_said_at_once(url: str, key: str) -> None:
     with pytest.raises(ValueError, match=r"address|key"):
         Client(url, key)
-
-
-def test_a_recording_is_asked_for_by_its_upload() -> None:
-    body = Recording(type="recording", upload="upl_" + "0" * 32).model_dump_json(exclude_unset=True)
-    assert body == '{"type":"recording","upload":"upl_' + "0" * 32 + '"}'
 
 
 def test_the_client_brings_no_server_along() -> None:

@@ -50,7 +50,7 @@ def with_exif() -> bytes:
 
 
 TAKEN = {
-    "GIF of 500 frames": (lambda: animated("GIF", 500), 64),
+    "GIF of 100 frames": (lambda: animated("GIF", 100), 64),
     "PNG of 200 frames": (lambda: animated("PNG", 200), 64),
     "WebP of 200 frames": (lambda: animated("WEBP", 200), 64),
     "JPEG with odd EXIF": (with_exif, 512),
