@@ -1,6 +1,7 @@
 """Inputs named by address: a real web server, good and bad, and a gateway that fetches from it."""
 
 import asyncio
+import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,9 @@ from tests.api.conftest import settings_for
 from tests.api.hostile.files import wav
 from tests.api.receiving import Receiver, receiver
 from tests.api.remote_site import ATTEMPTS, Site, site
-from tests.api.running import Api, eventually, gateway
+from tests.api.running import Api, eventually, gateway, gateway_process
 from tests.api.test_uploads import promising
+from tests.orchestra import free_port
 
 SCRIPT = {"type": "script", "script": "Papa may buy a map."}
 
@@ -49,18 +51,22 @@ def api(
     database_url: str, tmp_path_factory: pytest.TempPathFactory, files: Site, target: Receiver
 ) -> Iterator[Api]:
     """Prefect is away: what is fetched stays queued."""
-    outgoing: dict[str, Any] = {
+    store = tmp_path_factory.mktemp("store")
+    settings = settings_for(database_url, store, **outgoing(files, target))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("api.fetching.WAITS_S", (0.0, 0.0))
+        patch.setattr("api.fetch.LIMIT_S", 2.0)
+        patch.setattr("api.leader.AWAY_S", 0.2)
+        with gateway(settings) as running:
+            yield running
+
+
+def outgoing(files: Site, target: Receiver) -> dict[str, Any]:
+    return {
         "call_networks": ["127.0.0.1/32"],
         "call_ports": [files.port, target.port],
         "call_plain_http": True,
     }
-    settings = settings_for(database_url, tmp_path_factory.mktemp("store"), **outgoing)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("api.fetching.WAITS_S", (0.0, 0.0))
-        patch.setattr("api.fetch.LIMIT_S", 3.0)
-        patch.setattr("api.leader.AWAY_S", 0.2)
-        with gateway(settings) as running:
-            yield running
 
 
 @pytest.fixture(autouse=True)
@@ -264,6 +270,27 @@ def test_a_callback_is_told_of_its_video(api: Api, files: Site, target: Receiver
         return (row["status"], row["webhook"]) == ("delivered", None)
 
     eventually(delivered)
+
+
+def test_a_gateway_killed_while_it_fetched_fetches_when_it_is_back(
+    files: Site, target: Receiver, tmp_path: Path, portrait_png: bytes
+) -> None:
+    settings = settings_for(
+        f"sqlite:///{tmp_path}/g.db", tmp_path / "store", **outgoing(files, target)
+    )
+    port = free_port()
+    api = Api(f"http://127.0.0.1:{port}", settings)
+    with gateway_process(settings, port, tmp_path / "first.log") as process:
+        client = api.client("survivor")
+        video = asked(client, portrait={"url": files.url("/slow/killed")})
+        eventually(lambda: files.asked["/slow/killed"])
+        process.send_signal(signal.SIGKILL)
+        process.wait(10)
+    files.files["/slow/killed"] = portrait_png
+    with gateway_process(settings, port, tmp_path / "second.log"):
+        assert settled(client, video)["status"] == "queued"
+    assert order_of(api, video)["portrait"]["image"].endswith(".png")
+    api.close()
 
 
 def test_a_name_that_leads_inside_is_not_fetched_from(files: Site, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Webhooks as their owner sees them: made, tested, rotated, replayed; on SQLite and PostgreSQL."""
 
+import logging
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -8,12 +9,15 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import ValidationError
 from standardwebhooks.webhooks import Webhook
 
 from api.database import Database
+from api.logs import JsonLines
 from api.routes.webhooks import MOST
 from api.tables import Answered
 from api.webhooks.queue import CLAIM
+from api.webhooks.signing import new_secret
 from api.webhooks.tables import Delivery, Endpoint
 from tests.api.conftest import settings_for
 from tests.api.finishing import finish
@@ -266,6 +270,21 @@ def test_a_key_without_the_scope_may_not(api: Api, target: Receiver) -> None:
     for path in ("/v1/webhooks", "/v1/deliveries", "/v1/callback-secret"):
         answer = client.get(path)
         assert (answer.status_code, answer.json()["code"]) == (403, "scope_missing")
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"webhook_key": "short"}, {"call_networks": ["10.0.0.0/99"]}, {"call_ports": ["x"]}]
+)
+def test_settings_that_cannot_be_meant_are_refused(wrong: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(ValidationError):
+        settings_for(f"sqlite:///{tmp_path}/g.db", tmp_path, **wrong)
+
+
+def test_no_secret_of_a_webhook_reaches_the_log() -> None:
+    secret = new_secret()
+    line = JsonLines().format(logging.makeLogRecord({"msg": f"signing with {secret}"}))
+    assert secret not in line
+    assert "signing with" in line
 
 
 def test_a_gateway_killed_before_it_told_tells_once_when_it_is_back(
