@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Subquery, and_, delete, func, select, text, update
+from sqlalchemy import ColumnElement, Subquery, and_, delete, func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.clock import now
@@ -26,6 +26,12 @@ KEPT = timedelta(days=30)
 MOST_LOGGED = 20  # attempts
 LOCK = 8006  # of Postgres, beside that of the migrations
 GONE = 410
+WHOLE = (
+    select(Delivery, WebhookOutbox, Endpoint)
+    .join(WebhookOutbox, WebhookOutbox.id == Delivery.event_id)
+    .outerjoin(Endpoint, Endpoint.id == Delivery.endpoint_id)
+    .order_by(Delivery.due_at, Delivery.id)
+)
 PLACED = (Delivery.id, Delivery.host, Delivery.owner, Delivery.due_at)
 
 
@@ -39,12 +45,8 @@ class Claimed:
 
 async def claim(database: Database, most: int) -> list[Claimed]:
     """At most so many that are due, none of which another deliverer holds."""
-    async with database.reading() as session:
-        if (
-            await session.scalar(select(select(Delivery.id).where(_is_due(now())).exists()))
-            is False
-        ):
-            return []
+    if not await _anything_is_due(database):
+        return []
     async with database.writing() as session:
         if not database.sqlite:  # else two would count the same places as free
             await session.execute(text(f"SELECT pg_advisory_xact_lock({LOCK})"))
@@ -56,19 +58,19 @@ async def claim(database: Database, most: int) -> list[Claimed]:
             .returning(Delivery.id)
             .execution_options(synchronize_session=False)
         )
-        query = (
-            select(Delivery, WebhookOutbox, Endpoint)
-            .join(WebhookOutbox, WebhookOutbox.id == Delivery.event_id)
-            .outerjoin(Endpoint, Endpoint.id == Delivery.endpoint_id)
-            .where(Delivery.id.in_(taken.all()))
-            .order_by(Delivery.due_at, Delivery.id)
-        )
-        found = await session.execute(query)
+        found = await session.execute(WHOLE.where(Delivery.id.in_(taken.all())))
         return [Claimed(*row._tuple(), until=at + CLAIM) for row in found]
 
 
+async def _anything_is_due(database: Database) -> bool:
+    """Asked without waiting for whoever writes."""
+    due = select(Delivery.id).where(_is_due(now()))
+    async with database.reading() as session:
+        return bool(await session.scalar(select(due.exists())))
+
+
 def _is_due(at: datetime) -> ColumnElement[bool]:
-    free = func.coalesce(Delivery.claimed_until, at) <= at
+    free = or_(Delivery.claimed_until.is_(None), Delivery.claimed_until <= at)
     return and_(Delivery.status == "pending", Delivery.due_at <= at, free)
 
 
