@@ -8,7 +8,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 MODELS := .venv/.models
 
-.PHONY: setup demo up test check bench bench-portraits bench-segments bench-orchestration \
+.PHONY: setup demo up test check bench bench-portraits bench-renderers bench-segments bench-orchestration \
 	bench-queue bench-gateway lock clean
 
 setup: $(READY) $(MODELS)
@@ -54,6 +54,10 @@ bench: setup
 # PORTRAITS=a folder of pictures; the astronaut is always among them.
 bench-portraits: setup
 	$(BIN)/python -m tests.perf.bench_portraits $(PORTRAITS)
+
+# Every renderer on every engine; THREADS=2 of torch's. Networks with random weights of the real size.
+bench-renderers: setup
+	$(BIN)/python -m tests.perf.bench_renderers $(THREADS)
 
 # MINUTES=5 of speech, rendered by one process and by two warm workers, compared frame by frame.
 bench-segments: setup

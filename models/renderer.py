@@ -73,10 +73,11 @@ class Renderer(Protocol[P]):
         """
 
     def render(self, prepared: P, motion: MotionTrack, span: Span) -> Iterator[U8]:
-        """Batches (B, H, W, 3) RGB, or RGBA, of the span; the same whatever the batch size.
+        """Batches (B, H, W, 3) RGB, or RGBA, of the span: the same wherever a span ends.
 
-        Nothing is computed before it is asked for, and nothing remains after the iterator is
-        closed. Raises SetupError where the motion lacks what the card says it hears.
+        In FP32 the batch size does not show either; 16-bit kernels may round otherwise. Nothing
+        is computed before it is asked for, and nothing remains after the iterator is closed.
+        Raises SetupError where the motion lacks what the card says it hears.
         """
 
 

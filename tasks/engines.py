@@ -19,7 +19,7 @@ from tasks.settings import settings
 @task(name="list-engines", persist_result=False)
 def list_engines(resolution: int) -> list[Candidate]:
     """Every way of rendering that this machine's device has."""
-    return candidates(settings().device, resolution)
+    return candidates(settings().device, resolution, settings().models)
 
 
 @task(name="measure-engines", timeout_seconds=3600, persist_result=False)

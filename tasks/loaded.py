@@ -1,9 +1,12 @@
 """What a process loads once and keeps for all its videos, and what tasks read from the store."""
 
+import platform
+from dataclasses import replace
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from models.engines.tuning import Tuning, key_of
 from models.renderer import Home
 from models.renderers import AUTO, Choice, choose
 from models.stages import MadeSpeech, spoken_from_json
@@ -54,6 +57,18 @@ def home() -> Home:
     )
 
 
+def _tuned(name: str) -> Home:
+    """With the engine and the batch that `optimize-engines` found best on this machine."""
+    key = key_of(platform.node())
+    if not store().exists(key):
+        return home()
+    tuning = Tuning.model_validate_json(store().path(key).read_text(encoding="utf-8"))
+    found = tuning.choice_of(name, settings().device)
+    if found is None:
+        return home()
+    return replace(home(), engine=found.engine, max_batch=home().max_batch or found.batch)
+
+
 def chosen(name: str, *, commercial: bool = False) -> Choice:
     """Raises InvalidRequest, MissingWeights, LicenceRefused."""
     return choose(name, home(), commercial=commercial)
@@ -65,7 +80,8 @@ def renderer(name: str) -> "Renderer[Any]":
     from models.renderers import load_renderer
 
     limit_threads()
-    return load_renderer(name, home())
+    choice = chosen(name)
+    return load_renderer(choice.name, _tuned(choice.name) if choice.card.weights else home())
 
 
 def preload() -> None:

@@ -7,30 +7,44 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from models.engines.tuning import Candidate, Measured
+from models.renderer import Home
+from models.weights.folder import FOLDER, WeightsFolder
 
 if TYPE_CHECKING:
     from models.arrays import F32
+    from models.contracts import Look
+    from models.engines.numerics import Deviation
     from models.motion.tracks import MotionTrack
+    from models.portrait.face import Face, Picture
     from models.renderer import Renderer
 
-BATCHES = (1, 2, 4, 8, 16, 32)
+BATCHES, NETWORK_BATCHES = (1, 2, 4, 8, 16, 32), (8, 16, 32)
 FPS = 25
 LIMIT_S = 300.0
 OPENCV, TORCH = "opencv", "torch"
+ON_CPU = ("eager", "bf16", "onnx", "onnx-int8")  # of models.wav2lip.engines, which is heavy
+ON_GPU = ("eager", "cuda-graph", "tensorrt", "tensorrt-int8")
+LEAST_DB = 30.0  # of a network's pictures against FP32's
 REPEATS = 3  # the best counts: another process may have been busy
 
 
-def candidates(device: str, resolution: int) -> list[Candidate]:
-    """All that exist for the device."""
-    engines = (OPENCV, TORCH) if device == "cpu" else (TORCH,)
+def candidates(device: str, resolution: int, models: Path) -> list[Candidate]:
+    """All that exist for the device and the weights that are here."""
+    on_cpu = device == "cpu"
+    ways = [("mesh", each) for each in ((OPENCV, TORCH) if on_cpu else (TORCH,))]
+    batches = {"mesh": BATCHES, "wav2lip": NETWORK_BATCHES}
+    if WeightsFolder(models / FOLDER).has("wav2lip"):
+        ways += [("wav2lip", each) for each in (ON_CPU if on_cpu else ON_GPU)]
     return [
-        Candidate(renderer="mesh", device=device, engine=e, batch=b, resolution=resolution)
-        for e in engines
-        for b in BATCHES
+        Candidate(renderer=name, device=device, engine=engine, batch=batch, resolution=resolution)
+        for name, engine in ways
+        for batch in batches[name]
     ]
 
 
@@ -64,9 +78,11 @@ def measure(candidate: Candidate, models: Path, portrait: Path, frames: int) -> 
     picture = load_picture(portrait)
     face = FaceAnalyser(models).faces(picture)[0]
     look = Look.model_validate({"resolution": candidate.resolution})
-    renderer, motion = _loaded(candidate), _motion(frames)
+    motion, began = _motion(frames), time.perf_counter()
+    renderer, apart, motion = _loaded(candidate, models, (picture, face), look, motion)
+    cold_s = time.perf_counter() - began
     prepared = renderer.prepare(picture, face, look)
-    for _ in renderer.render(prepared, motion, Span(0, candidate.batch)):
+    for _ in renderer.render(prepared, motion, Span(0, min(frames, candidate.batch))):
         pass  # the first batch also compiles and allocates
     best = min(
         _seconds(renderer.render(prepared, motion, Span(0, frames)), candidate.device)
@@ -78,7 +94,17 @@ def measure(candidate: Candidate, models: Path, portrait: Path, frames: int) -> 
         frames_per_s=frames / best,
         peak_mb=_peak_mb(),
         gpu_peak_mb=torch.cuda.max_memory_allocated() >> 20 if on_gpu else 0,
+        cold_s=cold_s,
+        psnr_db=None if apart is None else apart.psnr_db,
+        largest=None if apart is None else apart.largest,
+        error=_told(apart),
     )
+
+
+def _told(apart: "Deviation | None") -> str:
+    if apart is None or apart.psnr_db >= LEAST_DB:
+        return ""
+    return f"its pictures are off by {apart.psnr_db:.1f} dB; {LEAST_DB:g} is the least"
 
 
 def _seconds(batches: Iterator[Any], device: str) -> float:
@@ -88,12 +114,26 @@ def _seconds(batches: Iterator[Any], device: str) -> float:
     return time.perf_counter() - began
 
 
-def _loaded(candidate: Candidate) -> "Renderer[Any]":
+def _loaded(
+    candidate: Candidate,
+    models: Path,
+    portrait: "tuple[Picture, Face]",
+    look: "Look",
+    motion: "MotionTrack",
+) -> "tuple[Renderer[Any], Deviation | None, MotionTrack]":
+    """The renderer, how far it is from the reference, and the motion as it needs it."""
+    if candidate.renderer == "wav2lip":
+        from models.wav2lip.measuring import heard, ready
+
+        sound = heard(len(motion), Fraction(FPS))
+        home = Home(candidate.device, models / FOLDER, models / "plans", max_batch=candidate.batch)
+        made = ready(candidate.engine, home, portrait, look, sound)
+        return made.renderer, made.deviation, replace(motion, heard=sound)
     from models.mesh.renderer import MeshRenderer
     from models.mesh.sampling import CpuSampler, TorchSampler
 
     sampler = CpuSampler() if candidate.engine == OPENCV else TorchSampler()
-    return MeshRenderer(candidate.device, candidate.batch, sampler)
+    return MeshRenderer(candidate.device, candidate.batch, sampler), None, motion
 
 
 def _motion(frames: int) -> "MotionTrack":

@@ -28,6 +28,9 @@ class Measured(Contract):
     frames_per_s: float = 0.0
     peak_mb: int = 0  # of the process, on a GPU of its memory too
     gpu_peak_mb: int = 0
+    cold_s: float = 0.0  # from a new process to a renderer that is ready for a portrait
+    psnr_db: float | None = None  # of a network's pictures against FP32's
+    largest: float | None = None  # difference of any value, of a range of 1
     error: str = ""  # why it cannot be used here
 
     @property
@@ -43,12 +46,12 @@ class Tuning(Contract):
     best: tuple[Measured, ...]  # one a renderer, device and resolution
     measured: tuple[Measured, ...]
 
-    def batch_of(self, renderer: str, device: str, default: int) -> int:
-        """The batch size to load the renderer with: any gives the same frames."""
+    def choice_of(self, renderer: str, device: str) -> Candidate | None:
+        """What to load the renderer with."""
         for one in self.best:
             if (one.candidate.renderer, one.candidate.device) == (renderer, device):
-                return one.candidate.batch
-        return default
+                return one.candidate
+        return None
 
 
 def key_of(machine: str) -> str:
@@ -85,6 +88,9 @@ def as_table(tuning: Tuning) -> list[dict[str, object]]:
             "frames/s": round(one.frames_per_s, 1),
             "peak MB": one.peak_mb,
             "GPU peak MB": one.gpu_peak_mb,
+            "cold s": round(one.cold_s, 1),
+            "PSNR dB": "" if one.psnr_db is None else round(one.psnr_db, 1),
+            "largest error": "" if one.largest is None else round(one.largest, 3),
             "chosen": "yes" if one in tuning.best else "",
             "why not": one.error,
         }

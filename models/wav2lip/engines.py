@@ -12,6 +12,7 @@ from torch import Tensor
 
 from models.engines.calibrate import measured_ranges
 from models.engines.graph import Int8
+from models.engines.numerics import deviation
 from models.engines.onnx_runtime import OnnxEngine
 from models.engines.plans import PlanKey, Plans
 from models.engines.torch_engines import CudaGraphEngine, EagerEngine, has_bfloat16
@@ -24,6 +25,7 @@ from models.wav2lip.network import LipDecoder, Maps, Trim
 EAGER, BF16, ONNX, ONNX_INT8 = "eager", "bf16", "onnx", "onnx-int8"
 GRAPH, TENSORRT, TENSORRT_INT8 = "cuda-graph", "tensorrt", "tensorrt-int8"
 ON_CPU, ON_GPU = (EAGER, BF16, ONNX, ONNX_INT8), (EAGER, GRAPH, TENSORRT, TENSORRT_INT8)
+INT8_DB = 30.5  # of a calibration batch against FP32: a little more than a video must keep
 LIBRARIES = ("torch", "onnx", "onnxruntime", "tensorrt")
 
 Engine = Callable[..., Tensor]  # (B, 1, 80, 16) and a face's maps to (B, 3, h, S), 0..1
@@ -85,6 +87,11 @@ class Decoders:
             return [*asked, GRAPH]
         return [*asked, BF16] if self.home.half and has_bfloat16() else asked
 
+    @property
+    def _drawn_shape(self) -> tuple[int | str, ...]:
+        size = self.folded.layout.size
+        return "batch", 3, size - self.trim.top, size
+
     def _module(self) -> LipDecoder:
         return LipDecoder(self.folded, self.trim).to(self.home.device)
 
@@ -100,10 +107,12 @@ class Decoders:
         key = PlanKey(f"{self.identity} {shapes}", name, _device(self.home.device), _versions())
 
         def build(target: Path) -> None:
-            small = self._int8(on_cpu, maps, samples, signed=name == TENSORRT_INT8)
-            graph = write(on_cpu, maps, small if name.endswith("int8") else None)
-            size = self.folded.layout.size
-            store(target, graph.model(OUTPUT, ("batch", 3, size - self.trim.top, size)))
+            small = (
+                self._int8(on_cpu, maps, samples, signed=name == TENSORRT_INT8)
+                if name.endswith("int8")
+                else None
+            )
+            store(target, write(on_cpu, maps, small).model(OUTPUT, self._drawn_shape))
 
         plans = Plans(self.home.plans)
         if name.endswith("int8") and not samples and plans.find(key) is None:
@@ -112,13 +121,25 @@ class Decoders:
 
     def _int8(
         self, decoder: LipDecoder, maps: Maps, samples: Sequence[Sample], *, signed: bool
-    ) -> Int8 | None:
-        """All that draws; what hears the sound stays FP32, as in 16 bits."""
-        if not samples:
-            return None
-        ranges = measured_ranges(write(decoder, maps), OUTPUT, samples, torch.get_num_threads())
-        convs = frozenset(scopes_of(decoder)) - {AUDIO}
-        return Int8(ranges, convs, signed=signed)
+    ) -> Int8:
+        """As much as keeps the picture: stages go back to FP32, the cheapest first, until it does.
+
+        What hears the sound always stays FP32, as it does in 16 bits.
+        """
+        threads, shape = torch.get_num_threads(), self._drawn_shape
+        whole = write(decoder, maps)
+        ranges = measured_ranges(whole, OUTPUT, samples, threads)
+        told = samples[-1]
+        reference = OnnxEngine(whole.model(OUTPUT, shape), threads)(*told)
+        scopes = [scope for scope in scopes_of(decoder) if scope != AUDIO]
+        for kept in range(len(scopes)):
+            small = Int8(ranges, frozenset(scopes[kept:]), signed=signed)
+            drawn = OnnxEngine(write(decoder, maps, small).model(OUTPUT, shape), threads)(*told)
+            found = deviation(drawn, reference)
+            log.info("INT8 but for %d stages: %.1f dB", kept, found.psnr_db)
+            if found.psnr_db >= INT8_DB:
+                return small
+        raise EngineUnusable(f"in INT8 no stage keeps {INT8_DB:g} dB: use another engine")
 
 
 def _swapped(

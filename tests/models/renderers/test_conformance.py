@@ -108,19 +108,14 @@ def test_a_span_is_a_part_of_the_whole(
     assert np.array_equal(part, whole[span.first : span.stop])
 
 
-def test_the_batch_size_shows_in_no_frame(
-    make: Make,
-    renderer: AnyRenderer,
-    prepared: Prepared,
-    astronaut: Portrait,
-) -> None:
-    """Sums in another order round a pixel in a million otherwise, by one."""
-    motion, other = lively(7), make(Home(max_batch=3))
-    ready = other.prepare(*astronaut, SMALL)
-    apart = np.abs(
-        frames_of(other, ready, motion, Span(0, 7)).astype(int)
-        - frames_of(renderer, prepared, motion, Span(0, 7))
-    )
+def test_the_batch_size_shows_in_no_frame(make: Make, astronaut: Portrait) -> None:
+    """In FP32, where sums in another order round a pixel in a million otherwise, by one."""
+    drawn = []
+    for batch in (3, 8):
+        renderer = make(Home(half=False, max_batch=batch))
+        prepared = renderer.prepare(*astronaut, SMALL)
+        drawn.append(frames_of(renderer, prepared, lively(7), Span(0, 7)).astype(int))
+    apart = np.abs(drawn[0] - drawn[1])
     assert apart.max() <= 1
     assert apart.mean() < 1e-4
 

@@ -1,6 +1,7 @@
 """Every engine draws the reference's picture, within what its numbers allow."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from torch import Tensor
 from models.engines.numerics import deviation
 from models.errors import EngineUnusable
 from models.renderer import Home
+from models.wav2lip import engines
 from models.wav2lip.engines import (
     BF16,
     EAGER,
@@ -96,6 +98,16 @@ def test_tensorrt_without_its_library_is_one_line_and_the_same_pictures(
     assert "TensorRT" in caplog.text
     with torch.inference_mode():
         assert torch.equal(engine(bench.mel, *bench.maps), plain(bench.mel, *bench.maps))
+
+
+def test_weights_that_int8_would_spoil_are_kept_from_it(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "INT8_DB", 99.0)
+    home = replace(bench.decoders.home, plans=tmp_path)
+    with pytest.raises(EngineUnusable, match="no stage keeps 99 dB"):
+        replace(bench.decoders, home=home).make(ONNX_INT8, bench.maps, bench.samples)
+    assert not list(tmp_path.glob("*.plan"))
 
 
 def test_an_unknown_engine_lists_those_there_are(bench: Bench) -> None:
