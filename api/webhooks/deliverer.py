@@ -117,7 +117,7 @@ class Deliverer:
             log.error("the secret of %s cannot be read: set AVATAR_WEBHOOK_KEY back", row.target)
             return Outcome(at, error="its secret cannot be read here: rotate it")
         except ValidationError as error:  # of a version before this one
-            log.error("event %s cannot be told: %s", event.id, error)
+            log.error("event %s cannot be told: %s fields differ", event.id, error.error_count())
             return Outcome(at, error="it cannot be told by this version: GET the video")
         return await self._sender.send(
             row.url, body, signing.headers(event.id, at, body, signing_secrets)
