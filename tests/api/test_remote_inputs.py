@@ -17,11 +17,10 @@ from api.tables import Video
 from models.contracts import MAX_IMAGE_BYTES
 from models.errors import AddressRefused
 from tests.api.conftest import settings_for
-from tests.api.hostile.files import wav
+from tests.api.hostile.files import png, wav
 from tests.api.receiving import Receiver, receiver
 from tests.api.remote_site import ATTEMPTS, Site, site
 from tests.api.running import Api, eventually, gateway, gateway_process
-from tests.api.test_uploads import promising
 from tests.orchestra import free_port
 
 SCRIPT = {"type": "script", "script": "Papa may buy a map."}
@@ -31,7 +30,7 @@ SCRIPT = {"type": "script", "script": "Papa may buy a map."}
 def files(portrait_png: bytes) -> Iterator[Site]:
     given = {
         "/portrait.png": portrait_png,
-        "/bomb.png": promising(60_000, 60_000),
+        "/bomb.png": png(60_000, 60_000),
         "/page.html": b"<!doctype html><title>Sign in</title>",
         "/minute.wav": wav(60),
         "/empty": b"",
