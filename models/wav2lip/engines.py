@@ -102,11 +102,11 @@ class Decoders:
         samples: Sequence[Sample],
         store: Callable[[Path, bytes], object],
     ) -> Path:
-        on_cpu = LipDecoder(self.folded, self.trim)
         shapes = ",".join(str(tuple(each.shape)) for each in maps)
         key = PlanKey(f"{self.identity} {shapes}", name, _device(self.home.device), _versions())
 
         def build(target: Path) -> None:
+            on_cpu = LipDecoder(self.folded, self.trim)
             small = (
                 self._int8(on_cpu, maps, samples, signed=name == TENSORRT_INT8)
                 if name.endswith("int8")
