@@ -1,7 +1,8 @@
 """Connections to SQLite or Postgres: `reading()` never waits for a writer, `writing()` commits."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,9 @@ class Database:
         self.sqlite = make_url(url).get_backend_name() == "sqlite"
         make = _sqlite if self.sqlite else _postgres
         self.engine, self._reader = make(url), make(url, **READING)
+        self._line: AbstractAsyncContextManager[None] = (
+            asyncio.Lock() if self.sqlite else nullcontext()
+        )
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncSession]:
@@ -36,8 +40,12 @@ class Database:
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncSession]:
-        """One transaction, committed at the end of the block, undone where it raises."""
-        async with self.engine.connect() as connection:
+        """One transaction, committed at the end of the block, undone where it raises.
+
+        SQLite's writers stand in line here: left to themselves they sleep and try again, ever
+        longer, and the unlucky ones for seconds.
+        """
+        async with self._line, self.engine.connect() as connection:
             await connection.execution_options(writes=True)
             async with (
                 connection.begin(),

@@ -1,5 +1,6 @@
 """A video's last change: what its flow left in the store becomes the row's, once."""
 
+import asyncio
 import logging
 from typing import TypeVar
 
@@ -15,17 +16,20 @@ from api.quotes import Prices, price_of
 from api.resources import render_seconds
 from api.tables import Video
 from models.contracts import Failure, VideoResult
-from models.errors import MissingFile
+from models.errors import MissingFile, ServiceUnavailable
 from models.storage import Store
 
 log = logging.getLogger(__name__)
 
+READ_S = 3.0  # a slow store must not hold up what needs none
+READERS = 4  # threads that may be left waiting for it
 M = TypeVar("M", bound=BaseModel)
 
 
 class Ending:
     def __init__(self, database: Database, store: Store, prices: Prices) -> None:
         self._database, self._store, self._prices = database, store, prices
+        self._readers = anyio.CapacityLimiter(READERS)
 
     async def end(
         self,
@@ -60,11 +64,17 @@ class Ending:
         return await self._read(video, "error.json", Failure)
 
     async def _read(self, video: str, name: str, kind: type[M]) -> M | None:
+        key = f"videos/{video}/{name}"
         try:
-            path = await anyio.to_thread.run_sync(self._store.path, f"videos/{video}/{name}")
+            async with asyncio.timeout(READ_S):
+                path = await anyio.to_thread.run_sync(
+                    self._store.path, key, abandon_on_cancel=True, limiter=self._readers
+                )
             return kind.model_validate_json(await anyio.Path(path).read_bytes())
         except MissingFile:
             return None
+        except TimeoutError as error:
+            raise ServiceUnavailable(f"{key} did not come from the store in time") from error
         except ValidationError as error:
             log.error("%s of video %s cannot be read: %s", name, video, error)
             return None

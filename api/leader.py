@@ -112,7 +112,10 @@ class Leader:
     async def _tidy(self) -> None:
         async with self._database.writing() as session:
             await forget_old(session)
-        await direct.forget_stale(self._database, self._store)
+        try:
+            await direct.forget_stale(self._database, self._store)
+        except AvatarError as error:
+            log.error("what was sent and not completed cannot be deleted yet: %s", error)
 
     async def _reconcile(self) -> int:
         """Not at every wake: callers and Prefect have most of the time for themselves."""

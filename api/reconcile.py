@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 MOST_RUNS = 3  # of one video, when runs are deleted in Prefect
 CRASH_GRACE = timedelta(seconds=45)  # a worker that is lost has its runs asked for again
 MOST_OPEN = 2_000
-TOGETHER = 100  # videos in one transaction
+TOGETHER = 10  # videos in one transaction: what is accepted meanwhile waits for it
 EXACT_PLACES = 20
 PACE_S = 15.0  # how long a measured pace is believed
 LOOKED_AT = (Video.id, Video.run_id, Video.runs, Video.cancel_asked, Video.speech_s)
@@ -75,12 +75,13 @@ class Reconciler:
             return 0
         seen = await self._seen(rows)
         changed: dict[str, Seen] = {}
+        store_answers = True
         for row in rows:
             one = seen.get(row.id)
             if one is None:
                 await self._lost(row)
             elif one.run.state in FINAL:
-                await self._ended_or_later(row, one.run)
+                store_answers = store_answers and await self._ended_or_later(row, one.run)
             else:
                 if row.cancel_asked and one.run.state != "CANCELLING":
                     await self._prefect.cancel(one.run.id)
@@ -188,12 +189,14 @@ class Reconciler:
                     .values(run_id=None, claimed=False)
                 )
 
-    async def _ended_or_later(self, video: Video, run: Run) -> None:
-        """A store that is away holds up what is stored in it, and nothing else."""
+    async def _ended_or_later(self, video: Video, run: Run) -> bool:
+        """False where the store is away: it holds up what is stored in it, and nothing else."""
         try:
             await self._ended(video, run)
         except (ServiceError, SetupError) as error:
             log.error("what became of video %s cannot be read yet: %s", video.id, error)
+            return False
+        return True
 
     async def _ended(self, video: Video, run: Run) -> None:
         if run.state == "COMPLETED":

@@ -7,13 +7,19 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from api import limits
+from api import ending, limits
+from api.database import Database
+from api.quotes import Prices
+from models.contracts import VideoResult
+from models.errors import ServiceUnavailable
+from models.storage import store_at
 from tests.api.conftest import settings_for
 from tests.api.prefect_by_hand import PrefectByHand
 from tests.api.running import Api, eventually, gateway, gateway_process
@@ -190,6 +196,22 @@ def test_a_bucket_that_is_away_is_a_503_and_leaves_nothing(
     assert client.get("/v1/uploads").json()["data"] == []
     proxy.always = None
     assert client.post("/v1/uploads", content=portrait_png).status_code == 201
+
+
+def test_a_result_that_does_not_come_is_read_later(
+    s3_api: Api, proxy: FaultyProxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ending, "READ_S", 0.1)
+
+    async def read(database: Database) -> VideoResult | None:
+        prices = Prices(Decimal(0), Decimal(0))
+        reader = ending.Ending(database, store_at(s3_api.settings.store), prices)
+        with pytest.raises(ServiceUnavailable, match="in time"):
+            await reader.result("vid_1")
+        return await reader.result("vid_1")
+
+    proxy.faults.append(Fault("HEAD", wait_s=1.0))
+    assert s3_api.in_database(read) is None  # there is none
 
 
 def test_a_slow_bucket_holds_up_nobody_else(

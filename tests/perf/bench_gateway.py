@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import cycle
+from itertools import cycle, islice
 from pathlib import Path
 from statistics import quantiles
 
@@ -117,9 +117,11 @@ class Users:
         return found
 
     async def _user(self, number: int, count: int, found: Measured, end: float) -> None:
-        line, video = Connection(self._port), ""
+        """Not all of them begin with the same call, or all would ask for videos at once."""
+        line = Connection(self._port)
+        video = id_of((await line.call(self.creating(number)))[1])
         await asyncio.sleep(THINK_S * number / count)
-        for kind in cycle(MIX):
+        for kind in islice(cycle(MIX), number % len(MIX), None):
             if time.perf_counter() > end:
                 break
             body = await found.take(kind, line, self._asked(kind, number, video))
