@@ -158,7 +158,7 @@ def seen(api: Api, things: Things) -> list[Any]:
     found = [client.get(path) for path in paths]
     assert all(answer.is_success for answer in found)
     return [
-        re.sub(r"https?://\S+", "", re.sub(r'"(eta_s|links_expire_at)":[^,]+', "", one.text))
+        re.sub(r"https?://\S+", "", re.sub(r'"(eta_s|position|queue_position|percent|stage|links_expire_at)":[^,]+', "", one.text))
         for one in found
     ]
 
