@@ -26,6 +26,7 @@ DOCUMENT = create_app(Settings()).openapi()
 Json = dict[str, Any]
 SCRIPT = {"type": "script", "script": "Papa may buy a map."}
 AN_ID = re.compile(r"\b[a-z]{2,8}_[0-9a-f]{32}\b")
+MOVING = re.compile(r'"(eta_s|queue_position|percent|stage|links_expire_at)":[^,]+')
 CHANCE = re.compile(r"req_[0-9a-f]{24}")
 NOT_IDS = frozenset({"name"})  # of a file of a video
 
@@ -157,10 +158,7 @@ def seen(api: Api, things: Things) -> list[Any]:
     ]
     found = [client.get(path) for path in paths]
     assert all(answer.is_success for answer in found)
-    return [
-        re.sub(r"https?://\S+", "", re.sub(r'"(eta_s|position|queue_position|percent|stage|links_expire_at)":[^,]+', "", one.text))
-        for one in found
-    ]
+    return [re.sub(r"https?://\S+", "", MOVING.sub("", answer.text)) for answer in found]
 
 
 @pytest.mark.parametrize("path", LISTS)
