@@ -345,6 +345,9 @@ class VideoResource(Resource):
     destination: DestinationState | None = None
     quoted: Money
     files: Files | None = None
+    download: str | None = Field(
+        default=None, description="The video once more, as a link that browsers save."
+    )
     links_expire_at: datetime | None = None
     result: MadeVideo | None = None
     receipt: Receipt | None = None

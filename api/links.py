@@ -46,13 +46,16 @@ class Links:
         self._lasting_s = int(hours * 3600)
         self._store = store
 
-    def link(self, target: Target, base: str) -> str:
+    def link(self, target: Target, base: str, *, download: bool = False) -> str:
         """Made anew at every call; signing talks to nobody."""
         if isinstance(self._store, Presigning) and not target.name.startswith("captions."):
-            return self._store.presigned_get(target.key, disposition(target), self._lasting_s)
+            how = disposition(target, download=download)
+            return self._store.presigned_get(target.key, how, self._lasting_s)
         expires = int(time.time()) + self._lasting_s
-        query = urlencode({"expires": expires, "signature": self._signature(target, expires)})
-        return f"{base.rstrip('/')}{target.path}?{query}"
+        query = {"expires": str(expires), "signature": self._signature(target, expires)}
+        if download:
+            query["download"] = "true"
+        return f"{base.rstrip('/')}{target.path}?{urlencode(query)}"
 
     def holds(self, target: Target, expires: int, signature: str) -> bool:
         expected = self._signature(target, expires)

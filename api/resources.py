@@ -44,6 +44,7 @@ class Shown:
             destination=_destination(row),
             quoted=Money.of(row.quoted, self._currency),
             files=self._files(row, result) if result else None,
+            download=self._link(row, result.video, download=True) if result else None,
             links_expire_at=now() + self._lasting if result else None,
             result=_made(result) if result else None,
             receipt=self._receipt(row, result) if result else None,
@@ -55,19 +56,20 @@ class Shown:
 
     def _files(self, row: Video, result: VideoResult) -> Files:
         def link(key: str | None) -> str | None:
-            if key is None:
-                return None
-            target = Target(row.owner, row.id, key.rpartition("/")[2])
-            return self._links.link(target, self._base)
+            return None if key is None else self._link(row, key)
 
         return Files(
-            video=link(result.video) or "",
+            video=self._link(row, result.video),
             captions_srt=link(result.captions_srt),
             captions_vtt=link(result.captions_vtt),
             thumbnail=link(result.thumbnail),
             contact_sheet=link(result.contact_sheet),
             manifest=link(result.manifest),
         )
+
+    def _link(self, row: Video, key: str, *, download: bool = False) -> str:
+        target = Target(row.owner, row.id, key.rpartition("/")[2])
+        return self._links.link(target, self._base, download=download)
 
     def _receipt(self, row: Video, result: VideoResult) -> Receipt:
         return Receipt(
