@@ -117,6 +117,9 @@ class EspeakProcess:
             reply = read_reply(process.stdout)
         except BrokenPipeError:
             reply = None
+        except BaseException:  # a cancel, say: the next request must not read this one's reply
+            self.close()
+            raise
         finally:
             watchdog.cancel()
         if reply is None:

@@ -80,6 +80,22 @@ def test_death_in_mid_request_is_said_and_survived() -> None:
     assert process.pid is None
 
 
+def test_after_an_interrupted_request_nobody_gets_another_s_reply(
+    process: EspeakProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a cancelled run does it to the process that its worker keeps."""
+    expected = say(process, "mine")
+
+    def interrupted(stream: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("models.speech.espeak.read_reply", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            say(process, "another's")
+    assert say(process, "mine") == expected
+
+
 def test_a_process_that_hangs_is_ended() -> None:
     process = EspeakProcess(
         command=(sys.executable, "-c", "import time; time.sleep(600)"), reply_timeout_s=0.2
