@@ -42,12 +42,14 @@ export function say(text) {
 }
 
 /**
- * Put an error below its field, or take it away with an empty text.
+ * Put an error below its field, or take it and its button away with an empty text.
  * @param {string} field id of what is wrong; `${field}-error` shows the text
  * @param {string} text
  */
 export function showError(field, text) {
-  byId(`${field}-error`).textContent = text;
+  const place = byId(`${field}-error`);
+  place.textContent = text;
+  if (place.nextElementSibling?.matches(".retry")) place.nextElementSibling.remove();
   const input = document.getElementById(field);
   if (input?.matches("input, textarea, select")) {
     if (text) input.setAttribute("aria-invalid", "true");
@@ -85,6 +87,28 @@ export function chosen(name) {
   return /** @type {HTMLInputElement} */ (document.querySelector(`[name="${name}"]:checked`)).value;
 }
 
+/** @param {string} name of a group of radio buttons @param {string} value */
+export function choose(name, value) {
+  const input = /** @type {HTMLInputElement} */ (document.querySelector(`[name="${name}"][value="${value}"]`));
+  input.checked = true;
+  input.dispatchEvent(new Event("change", { bubbles: true }));
+}
+
+/** As if somebody typed it. @param {string} id @param {any} value */
+export function fill(id, value) {
+  const field = byId(id);
+  if (field.type === "checkbox") field.checked = value;
+  else field.value = value ?? "";
+  if (field.matches("select") && field.selectedIndex < 0) field.append(new Option(value, value, true, true));
+  field.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
+/** @param {string} id @param {ScrollLogicalPosition} block */
+export function scrollTo(id, block) {
+  const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  byId(id).scrollIntoView({ block, behavior: still ? "instant" : "smooth" });
+}
+
 /**
  * Take files that are chosen or dropped.
  * @param {string} input id of a file field
@@ -107,6 +131,7 @@ export function takeFiles(input, zone, take) {
   area.addEventListener("dragleave", () => area.classList.remove("over"));
   area.addEventListener("drop", (event) => {
     event.preventDefault();
+    event.stopPropagation();
     area.classList.remove("over");
     if (event.dataTransfer.files.length) take(event.dataTransfer.files[0]);
   });

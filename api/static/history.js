@@ -1,35 +1,35 @@
 /** The videos that were made before. */
 
-import { call, isEnd } from "./api.js";
-import { byId, icon, make, say, showError } from "./dom.js";
-import { closeIfShown } from "./making.js";
+import { call } from "./api.js";
+import { byId, icon, make, say, scrollTo, showError } from "./dom.js";
+import { isEnd } from "./follow.js";
+import { closeIfShown, open } from "./making.js";
+import { on } from "./order.js";
 import { ago, explained, inQueue } from "./plain.js";
+import { asDownload } from "./player.js";
+import { reuse } from "./reuse.js";
+import { showTrouble } from "./trouble.js";
 
 const LOOK_EVERY_MS = 3000;
-const UNDO_MS = 7000;
 const PAGE = 12;
 const WORDS = { queued: "Waiting", running: "Being made", done: "", failed: "Failed", cancelled: "Cancelled" };
 
 /** @type {Map<string, any>} */
 const videos = new Map();
-/** @type {Set<string>} Deleted here, perhaps not yet there. */
-const gone = new Set();
 /** @type {string | null} */
 let cursor = null;
-let opener = (/** @type {any} */ _video) => {};
-/** @type {{id: string, timer: number} | null} */
-let leaving = null;
+/** @type {any} The video that the dialog asks about. */
+let doomed = null;
 
-/** @param {(video: any) => void} open */
-export function setUpHistory(open) {
-  opener = open;
+export function setUpHistory() {
   byId("older").addEventListener("click", () => load(cursor));
-  byId("toast-undo").addEventListener("click", undo);
+  byId("delete-keep").addEventListener("click", () => byId("delete-dialog").close());
+  byId("delete-sure").addEventListener("click", remove);
+  on("made", load);
   setInterval(() => {
     const isOpen = [...videos.values()].some((video) => !isEnd(video.status));
-    if (isOpen && !document.hidden) load(null);
+    if (isOpen && !document.hidden) load();
   }, LOOK_EVERY_MS);
-  addEventListener("pagehide", () => leaving && finish(true));
 }
 
 /** @param {string | null} [after] a cursor; without one the newest are read again */
@@ -42,14 +42,22 @@ export async function load(after = null) {
     showError("history", "");
     show();
   } catch (error) {
-    if (/** @type {any} */ (error).status !== 401) showError("history", explained(error));
+    if (/** @type {any} */ (error).status !== 401) showTrouble("history", error, () => load(after));
   }
+}
+
+/** @returns {any} The newest that is being made and was not asked for as one of many. */
+export function newestOpen() {
+  return sorted().find((video) => !isEnd(video.status) && !video.batch);
+}
+
+function sorted() {
+  return [...videos.values()].sort((a, b) => (a.id < b.id ? 1 : -1));
 }
 
 function show() {
   const list = byId("films");
-  const shown = [...videos.values()].filter((video) => !gone.has(video.id));
-  shown.sort((a, b) => (a.id < b.id ? 1 : -1));
+  const shown = sorted();
   const there = new Map([...list.children].map((/** @type {any} */ film) => [film.dataset.id, film]));
   const films = shown.map((video) => {
     const film = there.get(video.id);
@@ -77,11 +85,24 @@ function card(video) {
   if (video.files?.thumbnail) picture.append(make("img", { src: video.files.thumbnail, alt: "", loading: "lazy" }));
   if (words) picture.append(make("span", { class: "pill", text: words }));
   const verb = video.status === "done" ? "Play" : "Show";
-  const open = make("button", { type: "button", class: "open", "aria-label": `${verb} “${title}”${words ? `, ${words}` : ""}`, onclick: () => fresh(video) });
-  const about = make("div", { class: "text" }, make("p", { class: "title", text: title }), make("p", { class: "when", text: whenOf(video) }));
-  const ends = isEnd(video.status);
-  const remove = make("button", { type: "button", class: "icon-button", "aria-label": `${ends ? "Delete" : "Cancel"} “${title}”`, onclick: () => (ends ? leave(video) : cancel(video)) }, icon(ends ? "bin" : "stop"));
-  return make("li", { class: "film", "data-id": video.id, "data-seen": seen(video) }, picture, open, make("div", { class: "about" }, about, remove));
+  const cover = make("button", { type: "button", class: "open", "aria-label": `${verb} “${title}”${words ? `, ${words}` : ""}`, onclick: () => fresh(video, play) });
+  const text = make("div", { class: "text" }, make("p", { class: "title", text: title }), make("p", { class: "when", text: whenOf(video) }));
+  return make("li", { class: "film", "data-id": video.id, "data-seen": seen(video) }, picture, cover, text, actions(video, title));
+}
+
+/** @param {any} video @param {string} title */
+function actions(video, title) {
+  const row = make("div", { class: "actions" });
+  const { files } = video;
+  if (files) row.append(make("a", { class: "action", href: video.download, download: "", text: "MP4", "aria-label": `Download “${title}”` }));
+  if (files?.captions_srt) row.append(make("a", { class: "action", ...asDownload(files.captions_srt), text: "SRT", "aria-label": `Captions of “${title}” as SRT` }));
+  row.append(make("span", { class: "gap" }));
+  const button = (/** @type {string} */ name, /** @type {string} */ label, /** @type {() => void} */ onclick) =>
+    row.append(make("button", { type: "button", class: "icon-button", "aria-label": `${label} “${title}”`, title: label, onclick }, icon(name)));
+  button("again", "Make again with changes", () => fresh(video, change));
+  if (isEnd(video.status)) button("bin", "Delete", () => ask(video));
+  else button("stop", "Cancel", () => cancel(video));
+  return row;
 }
 
 /** @param {any} video */
@@ -104,15 +125,29 @@ function whenOf(video) {
   return `${length}${ago(video.created_at)}`;
 }
 
-/** With links that hold. @param {any} video */
-async function fresh(video) {
+/** With links that hold. @param {any} video @param {(video: any) => void} act */
+async function fresh(video, act) {
   try {
-    opener(await call("GET", `/v1/videos/${video.id}`));
-    byId("panel").scrollIntoView({ block: "start", behavior: "smooth" });
-    byId("panel-title").focus({ preventScroll: true });
+    act(await call("GET", `/v1/videos/${video.id}`));
+    showError("history", "");
   } catch (error) {
-    showError("history", explained(error));
+    showTrouble("history", error, () => fresh(video, act));
   }
+}
+
+/** @param {any} video */
+function play(video) {
+  open(video);
+  scrollTo("panel", "start");
+  byId("panel-title").focus({ preventScroll: true });
+}
+
+/** @param {any} video */
+async function change(video) {
+  await reuse(video);
+  closeIfShown(video.id);
+  scrollTo("portrait", "start");
+  byId("portrait").focus({ preventScroll: true });
 }
 
 /** @param {any} video */
@@ -126,47 +161,25 @@ async function cancel(video) {
   await load();
 }
 
-/** Gone from the page at once, from the server when it can no longer be undone. @param {any} video */
-function leave(video) {
-  if (leaving) finish();
-  gone.add(video.id);
-  leaving = { id: video.id, timer: window.setTimeout(finish, UNDO_MS) };
-  closeIfShown(video.id);
-  show();
-  byId("toast-text").textContent = "Video deleted";
-  byId("toast").hidden = false;
-  byId("toast-undo").focus({ preventScroll: true });
+/** @param {any} video */
+function ask(video) {
+  doomed = video;
+  byId("delete-name").textContent = titleOf(video);
+  showError("delete", "");
+  byId("delete-dialog").showModal();
 }
 
-function undo() {
-  if (!leaving) return;
-  clearTimeout(leaving.timer);
-  gone.delete(leaving.id);
-  const { id } = leaving;
-  hideToast();
-  show();
-  /** @type {any} */ (document.querySelector(`[data-id="${id}"] .open`))?.focus();
-}
-
-/** @param {boolean} [closing] the page goes away: the call must outlive it */
-async function finish(closing) {
-  if (!leaving) return;
-  const { id, timer } = leaving;
-  clearTimeout(timer);
-  hideToast();
+async function remove() {
+  const { id } = doomed;
   try {
-    await call("DELETE", `/v1/videos/${id}`, { keepalive: closing === true });
-    videos.delete(id);
+    await call("DELETE", `/v1/videos/${id}`);
   } catch (error) {
-    gone.delete(id);
-    showError("history", explained(error));
-    show();
+    if (/** @type {any} */ (error).status !== 404) return showTrouble("delete", error, remove);
   }
-}
-
-function hideToast() {
-  const hadFocus = byId("toast").contains(document.activeElement);
-  leaving = null;
-  byId("toast").hidden = true;
-  if (hadFocus) byId("history").focus({ preventScroll: true });
+  byId("delete-dialog").close();
+  videos.delete(id);
+  closeIfShown(id);
+  show();
+  byId("history").focus({ preventScroll: true });
+  say("Deleted");
 }

@@ -1,9 +1,9 @@
 /** Step 3: how the video looks. */
 
 import { upload } from "./api.js";
-import { byId, chosen, showError, takeFiles } from "./dom.js";
+import { byId, choose, chosen, fill, showError, takeFiles } from "./dom.js";
 import { announce, order } from "./order.js";
-import { explained } from "./plain.js";
+import { showTrouble } from "./trouble.js";
 
 const WORDS = {
   rate: (/** @type {number} */ value) => (value === 1 ? "Normal" : `${Math.round(100 * value)} %`),
@@ -47,14 +47,40 @@ async function takeBackdrop(file) {
   try {
     const kept = await upload(file);
     if (kept.kind !== "image") throw new Error("this is no picture: use a JPEG or PNG");
-    order.backdrop = kept.id;
-    byId("backdrop-name").textContent = file.name;
-    byId("backdrop-label").textContent = "Change it";
+    setBackdrop(kept.id, file.name);
   } catch (error) {
-    order.backdrop = null;
-    byId("backdrop-name").textContent = "";
-    showError("backdrop", explained(error));
+    setBackdrop(null, "");
+    showTrouble("backdrop", error, () => takeBackdrop(file));
   }
+  changed();
+}
+
+/** @param {string | null} upload @param {string} name */
+function setBackdrop(upload, name) {
+  order.backdrop = upload;
+  byId("backdrop-name").textContent = name;
+  byId("backdrop-label").textContent = upload ? "Change it" : "Choose a background picture";
+}
+
+/** @param {any} look of a request @param {string} renderer */
+export function reuse(look, renderer) {
+  for (const name of ["aspect", "captions"]) choose(name, look[name]);
+  const { kind, colour, upload: picture } = look.background;
+  setBackdrop(picture, picture ? "The picture of that video" : "");
+  if (colour) fill("colour", colour);
+  choose("background", kind);
+  fill("resolution", String(look.resolution));
+  fill("fps", look.fps);
+  fill("head", look.head_motion);
+  fill("expression", look.expressiveness);
+  fill("renderer", renderer);
+}
+
+/** After the form was reset. */
+export function clear() {
+  setBackdrop(null, "");
+  for (const name of ["head", "expression"]) fill(name, 1);
+  fill("renderer", "auto");
   changed();
 }
 

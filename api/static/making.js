@@ -1,123 +1,45 @@
-/** The panel: the quote, the making of a video, and the video. */
+/** The panel: a video that is asked for, made, ready or failed. */
 
-import { call, follow, isEnd, newAttempt } from "./api.js";
-import { byId, chosen, debounced, make, say, showError, showFindings } from "./dom.js";
-import { draw, drawCaption } from "./framing.js";
-import { backdropIsMissing, look } from "./look.js";
-import { on, order } from "./order.js";
-import { duration, explained, fieldOf, inQueue, money, sentence } from "./plain.js";
-import { speech } from "./words.js";
+import { call } from "./api.js";
+import { byId, say, scrollTo, showError } from "./dom.js";
+import { follow, isEnd } from "./follow.js";
+import { announce } from "./order.js";
+import { duration, failed, inQueue } from "./plain.js";
+import { closeVideo, showVideo } from "./player.js";
+import { preview } from "./quote.js";
+import { attemptOf, attemptSucceeded, isComplete, placeError, request } from "./request.js";
+import { editWords, reuse, startAnew } from "./reuse.js";
+import { tab } from "./storage.js";
+import { showTrouble } from "./trouble.js";
 
-const QUOTE_AFTER_MS = 350;
+const NAME = document.title;
+const SHOWN = "avatar-shown";
+const PATIENCE_MS = 60_000;
 const TITLES = { idle: "Preview", making: "Your video is being made", done: "Your video is ready", failed: "That did not work" };
-const SOURCE_FIELDS = { script: "script", recording: "audio", topic: "topic" };
 
 /** @type {AbortController | null} */
 let following = null;
-/** @type {string | null} */
-let shownId = null;
-let quoteNumber = 0;
-let attempt = { body: "", key: "" };
-let end = { at: 0 }; // of the video being made, milliseconds
+/** @type {any} */
+let shown = null;
+/** What was told last, and since when nobody has begun; milliseconds. */
+let told = { lost: false, ends: 0, waits: 0, cancelled: false };
 
-/** @param {() => void} made called when a video came or changed */
-export function setUpMaking(made) {
-  on("changed", debounced(quote, QUOTE_AFTER_MS));
-  on("changed", preview);
+export function setUpMaking() {
   byId("studio").addEventListener("submit", (/** @type {Event} */ event) => {
     event.preventDefault();
-    render(made);
+    render();
   });
   byId("cancel").addEventListener("click", cancel);
-  for (const button of document.querySelectorAll(".another")) button.addEventListener("click", again);
-  setInterval(showRemaining, 1000);
-  preview();
-}
-
-function preview() {
-  const portrait = order.portrait;
-  const image = portrait?.image;
-  byId("stage-empty").hidden = Boolean(image);
-  byId("preview").hidden = !image;
-  if (!image) return;
-  draw(byId("preview"), image, portrait.box, chosen("aspect"));
-  if (chosen("captions") === "burned") drawCaption(byId("preview"));
-}
-
-/** @returns {any} null while no words are there */
-function request() {
-  const said = speech();
-  if (!said) return null;
-  const { portrait } = order;
-  const who = portrait && { upload: portrait.upload, face_index: portrait.faceIndex };
-  return { portrait: who, speech: said, look: look(), renderer: byId("renderer").value };
-}
-
-async function quote() {
-  const asked = request();
-  const mine = ++quoteNumber;
-  for (const field of ["look", "renderer", "voice"]) showError(field, "");
-  if (!asked) return showQuote(null);
-  try {
-    const made = await call("POST", "/v1/quotes", { json: asked });
-    if (mine === quoteNumber) showQuote(made);
-  } catch (error) {
-    if (mine !== quoteNumber) return;
-    showQuote(null);
-    placeError(error);
+  byId("another").addEventListener("click", () => leave(startAnew));
+  byId("same").addEventListener("click", () => leave(() => reuse(shown)).then(render));
+  byId("edit-script").addEventListener("click", () => leave(() => editWords(shown, byId("spoken").textContent)));
+  for (const button of document.querySelectorAll(".change")) {
+    button.addEventListener("click", () => leave(() => reuse(shown)));
   }
+  setInterval(showNote, 1000);
 }
 
-/** @param {any} quote */
-function showQuote(quote) {
-  byId("quote-length").textContent = quote ? `${quote.exact ? "" : "≈ "}${duration(quote.speech_s)}` : "–";
-  byId("quote-eta").textContent = quote ? `≈ ${duration(quote.eta_s)}` : "–";
-  byId("quote-price").textContent = quote ? money(quote.price) : "–";
-  byId("quote-note").textContent = note(quote);
-}
-
-/** @param {any} quote */
-function note(quote) {
-  if (!order.portrait) return quote ? "Add a portrait to begin." : "Add a portrait and some words to begin.";
-  if (!quote) return "Now add some words.";
-  return quote.queue_s >= 1 ? `Others are first: it waits about ${duration(quote.queue_s)}.` : "A video that fails costs nothing.";
-}
-
-/** Below the field that it is about. @param {any} error @param {string} otherwise */
-function placeError(error, otherwise = "render") {
-  const field = error.problem ? fieldOf(error.problem) : "";
-  const places = {
-    portrait: "portrait",
-    "speech.voice": "voice",
-    "speech.upload": "audio",
-    "speech.script": "script",
-    "speech.topic": "topic",
-    "look.background": "backdrop",
-    look: "look",
-    renderer: "renderer",
-  };
-  const found = Object.entries(places).find(([name]) => field.startsWith(name));
-  const place = found?.[1] ?? otherwise;
-  showError(place, explained(error));
-  return place;
-}
-
-/** @returns {boolean} Whether all is there; what is missing is said beside its field. */
-function isComplete() {
-  const missing = [];
-  if (!order.portrait) missing.push(["portrait", "Choose a picture of who is to speak.", "portrait-file"]);
-  else if (order.portrait.refused) missing.push(["portrait", "This face cannot speak: see why above, and change the picture.", "portrait-file"]);
-  const source = /** @type {"script"} */ (chosen("source"));
-  if (!speech()) missing.push([SOURCE_FIELDS[source], { script: "Type what should be said.", recording: "Add or make a recording.", topic: "Say what the video is about." }[source], source === "recording" ? "audio-file" : source]);
-  else if (source === "recording" && order.recording?.refused) missing.push(["audio", "This recording will not do: see why, and add another one.", "audio-file"]);
-  if (backdropIsMissing()) missing.push(["backdrop", "Choose a background picture.", "backdrop-file"]);
-  for (const [field, text] of missing) showError(field, text);
-  if (missing.length) byId(missing[0][2]).focus();
-  return missing.length === 0;
-}
-
-/** @param {() => void} made */
-async function render(made) {
+async function render() {
   if (byId("render").getAttribute("aria-disabled") === "true") return;
   showError("render", "");
   if (!isComplete()) return;
@@ -125,124 +47,123 @@ async function render(made) {
   try {
     const body = request();
     const video = await call("POST", "/v1/videos", { json: body, headers: { "Idempotency-Key": attemptOf(body) } });
-    attempt = { body: "", key: "" };
-    made();
-    await open(video, made);
+    attemptSucceeded();
+    announce("made");
+    open(video);
+    scrollTo("panel", "nearest");
   } catch (error) {
-    placeError(error);
+    placeError(error, render);
   } finally {
     byId("render").removeAttribute("aria-disabled");
   }
 }
 
-/** The same until an answer came, so that a lost line makes no second video. @param {any} body */
-function attemptOf(body) {
-  const text = JSON.stringify(body);
-  if (attempt.body !== text) attempt = { body: text, key: newAttempt() };
-  return attempt.key;
+/** The video that this tab showed before it was reloaded, or else the newest that is being made. @param {any} [newest] */
+export async function resume(newest) {
+  if (shown) return;
+  const id = tab.get(SHOWN) ?? newest?.id;
+  if (!id) return;
+  try {
+    const video = await call("GET", `/v1/videos/${id}`);
+    open(video);
+    if (!isEnd(video.status)) await reuse(video);
+  } catch {
+    tab.remove(SHOWN); // it was deleted, or belongs to another key
+  }
 }
 
-/**
- * Show a video: follow it, play it, or say why there is none.
- * @param {any} video @param {() => void} made
- */
-export async function open(video, made) {
+/** Show a video: follow it, play it, or say why there is none. @param {any} video */
+export async function open(video) {
   following?.abort();
   const mine = (following = new AbortController());
-  shownId = video.id;
+  shown = video;
+  tab.set(SHOWN, video.id);
   if (isEnd(video.status)) return showEnd(video);
+  told = { lost: false, ends: 0, waits: Date.now(), cancelled: video.cancel_requested };
   show("making");
   showError("making", "");
   progress(video);
-  byId("panel").scrollIntoView({ block: "nearest", behavior: "smooth" });
   try {
-    const ended = await follow(video.id, progress, mine.signal);
-    showEnd(ended);
+    showEnd(await follow(video.id, progress, mine.signal));
   } catch (error) {
-    if (!mine.signal.aborted) showError("making", explained(error));
+    if (!mine.signal.aborted) showTrouble("making", error, () => open(video));
   }
-  made();
+  announce("made");
 }
 
 /** @param {string} id of a video that was deleted */
 export function closeIfShown(id) {
-  if (id === shownId) again();
+  if (id === shown?.id) leave();
 }
 
-/** @param {any} told */
-function progress(told) {
-  if (told.lost) {
-    byId("making-note").textContent = "The line to the server is lost: trying again. Your video goes on.";
-    return;
-  }
-  if (isEnd(told.status)) return;
-  const waiting = told.status === "queued";
-  byId("panel").classList.toggle("waiting", !told.percent);
-  const words = waiting ? (told.queue_position ? inQueue(told.queue_position) : "Waiting for its turn") : (told.stage ?? "Starting");
-  if (byId("stage-words").textContent !== words) {
-    byId("stage-words").textContent = words;
-    say(words);
-  }
-  const percent = Math.min(99, Math.round(told.percent ?? 0));
+/** Back to the form. @param {() => any} [then] */
+async function leave(then) {
+  following?.abort();
+  await then?.();
+  shown = null;
+  tab.remove(SHOWN);
+  show("idle");
+  if (!then) return;
+  scrollTo("portrait", "start");
+  byId("portrait").focus({ preventScroll: true });
+}
+
+/** @param {any} video as an event tells of it */
+function progress(video) {
+  told.lost = Boolean(video.lost);
+  if (video.lost || isEnd(video.status)) return showNote();
+  const percent = Math.min(99, Math.round(video.percent ?? 0));
+  if (video.status !== "queued" || video.queue_position) told.waits = Date.now();
+  told.ends = video.eta_s == null ? 0 : Date.now() + 1000 * video.eta_s;
+  byId("panel").classList.toggle("waiting", !percent);
+  showStage(video.status === "queued" ? waiting(video) : (video.stage ?? "Starting"));
   byId("percent").textContent = `${percent} %`;
   byId("bar").setAttribute("aria-valuenow", String(percent));
   byId("bar-fill").style.transform = `scaleX(${percent / 100})`;
-  end.at = told.eta_s == null ? 0 : Date.now() + 1000 * told.eta_s;
-  showRemaining();
+  document.title = percent ? `${percent} % · ${NAME}` : `Waiting · ${NAME}`;
+  showNote();
 }
 
-function showRemaining() {
-  if (byId("panel").dataset.state !== "making" || byId("making-note").textContent.startsWith("Cancel")) return;
-  const left = (end.at - Date.now()) / 1000;
-  const text = end.at && left > 1 ? `About ${duration(left)} left. ` : "";
-  byId("making-note").textContent = `${text}You can leave this page: it goes on.`;
+/** @param {any} video */
+function waiting(video) {
+  if (video.queue_position) return inQueue(video.queue_position);
+  return video.stage ?? "Waiting for its turn";
+}
+
+/** @param {string} words */
+function showStage(words) {
+  if (byId("stage-words").textContent === words) return;
+  byId("stage-words").textContent = words;
+  say(words);
+}
+
+function showNote() {
+  if (byId("panel").dataset.state !== "making") return;
+  const text = note();
+  if (byId("making-note").textContent !== text) byId("making-note").textContent = text;
+  byId("cancel").disabled = told.cancelled;
+}
+
+function note() {
+  const left_s = (told.ends - Date.now()) / 1000;
+  if (told.cancelled) return "Cancelling …";
+  if (told.lost) return "The line to the server is lost: trying again. Your video goes on.";
+  if (Date.now() - told.waits > PATIENCE_MS) return "It takes longer than usual to begin. Your video is kept, and made as soon as the server can.";
+  return `${left_s > 1 ? `About ${duration(left_s)} left. ` : ""}You can leave this page: it goes on.`;
 }
 
 /** @param {any} video */
 function showEnd(video) {
+  shown = video;
   if (video.status === "done") showVideo(video);
   else {
-    show("failed");
-    const words = video.status === "cancelled" ? "You cancelled this video. Nothing was charged." : sentence(video.error?.message ?? "It failed: try again");
-    byId("failure").textContent = words;
+    byId("failure").textContent = failed(video);
+    byId("same").hidden = !video.error?.retryable;
   }
-  const state = /** @type {"done"} */ (byId("panel").dataset.state);
-  say(TITLES[state]);
-}
-
-/** @param {any} video */
-function showVideo(video) {
-  show("done");
-  const { files, result } = video;
-  const player = byId("video");
-  player.poster = files.thumbnail ?? "";
-  player.replaceChildren(...track(video));
-  player.src = files.video;
-  byId("stage").classList.toggle("see-through", files.video.includes(".webm"));
-  byId("download").href = asDownload(files.video);
-  const links = { "Captions, SRT": files.captions_srt, "Captions, VTT": files.captions_vtt, Manifest: files.manifest, "Contact sheet": files.contact_sheet };
-  byId("links").replaceChildren(
-    ...Object.entries(links).filter(([, url]) => url).map(([text, url]) => make("a", { href: asDownload(url), download: "", text })),
-  );
-  const checks = result.quality.checks.filter((/** @type {any} */ one) => one.measured);
-  const passed = checks.filter((/** @type {any} */ one) => one.passed).length;
-  const facts = [duration(result.duration_s), `${result.width} × ${result.height}`, `${result.fps} fps`, `${passed} of ${checks.length} quality checks passed`, money(video.receipt.price)];
-  byId("facts").textContent = facts.join(" · ");
-  showFindings("result-findings", result.warnings.map((/** @type {string} */ text) => ({ kind: "warn", text: sentence(text) })));
-}
-
-/** Captions of another origin cannot be shown; they can be downloaded. @param {any} video */
-function track(video) {
-  const url = video.files.captions_vtt;
-  if (!url || new URL(url, location.href).origin !== location.origin) return [];
-  return [make("track", { kind: "captions", label: "Captions", srclang: "en", src: url, default: video.request.look?.captions !== "burned" })];
-}
-
-/** @param {string} url */
-function asDownload(url) {
-  const link = new URL(url, location.href);
-  if (link.origin === location.origin) link.searchParams.set("download", "true");
-  return link.href;
+  show(video.status === "done" ? "done" : "failed");
+  const title = TITLES[/** @type {"done"} */ (byId("panel").dataset.state)];
+  document.title = `${title} · ${NAME}`;
+  say(title);
 }
 
 /** @param {"idle" | "making" | "done" | "failed"} state */
@@ -252,26 +173,23 @@ function show(state) {
   panel.dataset.state = state;
   panel.classList.remove("waiting");
   byId("panel-title").textContent = TITLES[state];
+  byId("stage-words-empty").textContent = state === "making" ? "It appears here when it is ready" : "Your portrait appears here";
   byId("video").hidden = state !== "done";
-  if (state !== "done") byId("video").pause();
+  if (state !== "done") closeVideo();
+  if (state === "idle") document.title = NAME;
   preview();
   if (state === "done") byId("preview").hidden = byId("stage-empty").hidden = true;
   if (hadFocus || state === "idle") byId("panel-title").focus({ preventScroll: true });
 }
 
 async function cancel() {
-  byId("making-note").textContent = "Cancelling …";
+  told.cancelled = true;
+  showNote();
   try {
-    await call("POST", `/v1/videos/${shownId}/cancel`);
+    await call("POST", `/v1/videos/${shown.id}/cancel`);
   } catch (error) {
-    showError("making", explained(error));
+    if (/** @type {any} */ (error).status === 409) return; // it was finished first
+    told.cancelled = false;
+    showTrouble("making", error, cancel);
   }
-}
-
-function again() {
-  following?.abort();
-  shownId = null;
-  byId("video").removeAttribute("src");
-  show("idle");
-  byId("portrait").scrollIntoView({ block: "start", behavior: "smooth" });
 }

@@ -15,12 +15,14 @@ export const order = {
 
 const bus = new EventTarget();
 
-/** @param {"changed" | "examine"} what */
+/** @typedef {"changed" | "examine" | "made"} What the order, what the preflight is asked, the list of videos */
+
+/** @param {What} what */
 export function announce(what) {
   bus.dispatchEvent(new Event(what));
 }
 
-/** @param {"changed" | "examine"} what @param {() => void} act */
+/** @param {What} what @param {() => void} act */
 export function on(what, act) {
-  bus.addEventListener(what, act);
+  bus.addEventListener(what, () => act());
 }

@@ -82,13 +82,26 @@ const CODES = {
   internal: "This failed on the server’s side: try again, or tell whoever runs it.",
 };
 
+const FAILURES = {
+  key_missing: "This server cannot write scripts: whoever runs it has to set MISTRAL_API_KEY. Until then, choose Script and type the words yourself.",
+  service_refused: "The service that writes scripts refused this one: put the topic another way, or type the words yourself.",
+  internal: CODES.internal,
+};
+
+/** @param {any} video that ended without a result @returns {string} */
+export function failed({ status, error }) {
+  if (status === "cancelled") return "You cancelled this video. Nothing was charged.";
+  const known = FAILURES[/** @type {"internal"} */ (error?.code)];
+  return `${known ?? sentence(error?.message ?? "It failed: try again")} Nothing was charged.`;
+}
+
 /** @param {any} error @returns {string} What went wrong and what to do, for people. */
 export function explained(error) {
   const problem = error?.problem;
   if (!problem) return sentence(error?.message ?? String(error));
   if (problem.code in CODES) return CODES[/** @type {"internal"} */ (problem.code)];
   if (problem.code === "rate_limited") {
-    return `That was a lot at once: try again in ${duration(error.retryAfter ?? 30)}.`;
+    return `That was more than this key may ask for in a minute: wait ${duration(error.retryAfter ?? 30)}.`;
   }
   const finding = problem.errors?.[0];
   const place = fieldOf(problem);

@@ -1,19 +1,24 @@
 /** Step 1: the picture, the faces on it, and what the preflight thinks of them. */
 
 import { upload } from "./api.js";
-import { byId, make, say, showError, showFindings, takeFiles } from "./dom.js";
+import { byId, make, showError, showFindings, takeFiles } from "./dom.js";
 import { announce, order } from "./order.js";
-import { explained, sentence } from "./plain.js";
+import { sentence } from "./plain.js";
+import { showTrouble } from "./trouble.js";
 
 const MOST_BYTES = 10 * 1024 * 1024;
 let attempt = 0;
 let shownUrl = "";
+/** @type {Map<string, File>} Of this visit, by upload: a video is made again with its own picture. */
+const files = new Map();
 
 export function setUpPortrait() {
   takeFiles("portrait-file", "portrait", take);
   document.addEventListener("paste", (event) => {
     const file = [...(event.clipboardData?.files ?? [])].find((one) => one.type.startsWith("image/"));
-    if (file) take(file);
+    if (!file) return;
+    event.preventDefault();
+    take(file);
   });
   byId("face-boxes").addEventListener("change", (/** @type {any} */ event) => {
     if (!order.portrait) return;
@@ -25,7 +30,7 @@ export function setUpPortrait() {
 }
 
 /** @param {File} file */
-async function take(file) {
+export async function take(file) {
   const mine = ++attempt;
   showError("portrait", "");
   if (file.size > MOST_BYTES) {
@@ -33,30 +38,51 @@ async function take(file) {
     showError("portrait", `This picture has ${size} MB: use one of at most 10 MB.`);
     return;
   }
-  order.portrait = null;
+  clear();
   await show(file);
   showFindings("portrait-findings", [{ kind: "busy", text: "Sending the picture" }]);
   try {
     const [kept, image] = await Promise.all([upload(file), decoded(file)]);
     if (mine !== attempt) return;
     if (kept.kind !== "image") throw new Error("this is a recording: add it under Words, and a picture here");
+    files.set(kept.id, file);
     order.portrait = { upload: kept.id, image, faceIndex: 0, box: null, refused: false };
     announce("changed");
     announce("examine");
   } catch (error) {
     if (mine !== attempt) return;
-    hide();
-    showError("portrait", explained(error));
+    clear();
+    showTrouble("portrait", error, () => take(file));
     announce("changed");
   }
 }
 
-/** @param {File} file */
-async function show(file) {
+/**
+ * The portrait of a video that was made.
+ * @param {{upload: string | null, face_index: number | null}} who @param {string} [thumbnail] of the video
+ */
+export async function reuse({ upload: id, face_index: faceIndex }, thumbnail) {
+  attempt += 1;
+  clear();
+  if (!id) return showError("portrait", "That portrait came from an address: choose the picture here.");
+  const file = files.get(id);
+  order.portrait = { upload: id, image: null, faceIndex: faceIndex ?? 0, box: null, refused: false };
+  const mine = order.portrait;
+  await show(file ?? thumbnail ?? "");
+  byId("photo").classList.toggle("made", !file);
+  mine.image = await (file ? decoded(file) : createImageBitmap(byId("photo-image")).catch(() => null));
+  if (order.portrait !== mine) return;
+  announce("changed");
+  announce("examine");
+}
+
+/** @param {File | string} picture or its address */
+async function show(picture) {
   URL.revokeObjectURL(shownUrl);
-  shownUrl = URL.createObjectURL(file);
+  shownUrl = typeof picture === "string" ? picture : URL.createObjectURL(picture);
   const image = byId("photo-image");
   image.src = shownUrl;
+  byId("photo").classList.remove("made");
   byId("face-boxes").replaceChildren();
   byId("portrait-drop").classList.add("visually-hidden");
   byId("portrait-chosen").hidden = false;
@@ -65,7 +91,10 @@ async function show(file) {
   byId("photo").classList.toggle("unshown", !canShow);
 }
 
-function hide() {
+export function clear() {
+  order.portrait = null;
+  showError("portrait", "");
+  showFindings("portrait-findings", []);
   byId("portrait-drop").classList.remove("visually-hidden");
   byId("portrait-chosen").hidden = true;
 }
@@ -75,12 +104,12 @@ function decoded(file) {
   return createImageBitmap(file, { imageOrientation: "from-image" }).catch(() => null);
 }
 
-export function portraitIsExamined() {
+export function isExamined() {
   if (order.portrait) showFindings("portrait-findings", [{ kind: "busy", text: "Looking for faces" }]);
 }
 
 /** @param {any} found the preflight's answer */
-export function portraitWasExamined(found) {
+export function wasExamined(found) {
   const { portrait } = order;
   if (!portrait) return;
   const report = found.portrait;
@@ -91,12 +120,11 @@ export function portraitWasExamined(found) {
     findings.splice(0, findings.length, { kind: "bad", text: sentence(found.portrait_refused.message) });
   }
   showFindings("portrait-findings", findings);
-  say(findings.map((one) => one.text).join(" "));
   announce("changed");
 }
 
 /** @param {string} text */
-export function portraitCouldNotBeExamined(text) {
+export function couldNotBeExamined(text) {
   if (order.portrait) showFindings("portrait-findings", [{ kind: "warn", text }]);
 }
 
@@ -119,7 +147,8 @@ function drawFaces(report) {
   const current = document.activeElement;
   const hadFocus = byId("face-boxes").contains(current);
   const rows = report.faces.map((/** @type {any} */ face) => faceBox(face, report));
-  byId("face-boxes").replaceChildren(...(byId("photo-image").hidden ? [] : rows));
+  const isOriginal = !byId("photo-image").hidden && !byId("photo").classList.contains("made");
+  byId("face-boxes").replaceChildren(...(isOriginal ? rows : []));
   const checked = /** @type {HTMLInputElement | null} */ (byId("face-boxes").querySelector(":checked"));
   if (portrait && checked) portrait.box = boxOf(checked);
   if (hadFocus) checked?.focus();

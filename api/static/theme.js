@@ -6,5 +6,6 @@
   } catch {
     // storage is blocked: the system's colours it is
   }
-  if (chosen) document.documentElement.dataset.theme = chosen;
+  const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+  document.documentElement.dataset.theme = chosen ?? system;
 })();

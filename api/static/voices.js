@@ -1,9 +1,10 @@
 /** The voice: a searchable list, grouped by language. */
 
 import { call } from "./api.js";
-import { byId, make, say } from "./dom.js";
+import { byId, make, say, showError } from "./dom.js";
 import { announce, order } from "./order.js";
 import { language } from "./plain.js";
+import { showTrouble } from "./trouble.js";
 
 /** @typedef {{name: string, language: string, gender: string, description: string, group: string}} Voice */
 
@@ -24,7 +25,16 @@ export function setUpVoices() {
 }
 
 export async function loadVoices() {
-  const { data } = await call("GET", "/v1/voices");
+  try {
+    take((await call("GET", "/v1/voices")).data);
+    showError("voice", "");
+  } catch (error) {
+    if (/** @type {any} */ (error).status !== 401) showTrouble("voice", error, loadVoices);
+  }
+}
+
+/** @param {any[]} data */
+function take(data) {
   voices = data.map((/** @type {Voice} */ voice) => ({
     ...voice,
     group: language(voice.language, voice.description.replace(/ \(.*/, "")),
@@ -98,9 +108,14 @@ function activate(index) {
 
 /** @param {Voice} voice */
 function choose(voice) {
-  order.voice = voice.name;
-  close();
+  setVoice(voice.name);
   announce("changed");
+}
+
+/** @param {string} name */
+export function setVoice(name) {
+  order.voice = name;
+  close();
 }
 
 function close() {

@@ -1,11 +1,13 @@
 /** Step 2: a script, a recording or a topic. */
 
 import { upload } from "./api.js";
-import { byId, chosen, say, showError, showFindings, takeFiles } from "./dom.js";
+import { byId, choose, chosen, fill, say, showError, showFindings, takeFiles } from "./dom.js";
 import { announce, order } from "./order.js";
 import { clock, duration, explained, sentence } from "./plain.js";
 import { Recorder } from "./recorder.js";
-import { current } from "./voices.js";
+import { tab } from "./storage.js";
+import { showTrouble } from "./trouble.js";
+import { current, setVoice } from "./voices.js";
 
 const MOST_BYTES = 50 * 1024 * 1024;
 const DRAFT = "avatar-draft";
@@ -29,12 +31,8 @@ export function setUpWords() {
 /** A long script outlives a reload. */
 function keepDraft() {
   const script = byId("script");
-  try {
-    script.value = sessionStorage.getItem(DRAFT) ?? "";
-    script.addEventListener("input", () => sessionStorage.setItem(DRAFT, script.value));
-  } catch {
-    // storage is blocked or full: the text stays on the page only
-  }
+  script.value = tab.get(DRAFT) ?? "";
+  script.addEventListener("input", () => tab.set(DRAFT, script.value));
 }
 
 function showSource() {
@@ -84,15 +82,16 @@ function showLevel(seconds, level) {
 }
 
 /** @param {File} file */
-async function take(file) {
+export async function take(file) {
+  choose("source", "recording");
   const mine = ++attempt;
   showError("audio", "");
   if (file.size > MOST_BYTES) {
     showError("audio", `This recording has ${Math.round(file.size / 1024 / 1024)} MB: use one of at most 50 MB.`);
     return;
   }
-  order.recording = null;
-  showFile(file);
+  forget();
+  showFile(URL.createObjectURL(file), file.name);
   showFindings("audio-findings", [{ kind: "busy", text: "Sending the recording" }]);
   try {
     const kept = await upload(file);
@@ -104,8 +103,8 @@ async function take(file) {
     announce("examine");
   } catch (error) {
     if (mine !== attempt) return;
-    byId("audio-chosen").hidden = true;
-    showError("audio", explained(error));
+    forget();
+    showTrouble("audio", error, () => take(file));
     announce("changed");
   }
 }
@@ -117,13 +116,54 @@ function recordingIsKept(seconds) {
   showFindings("audio-findings", [{ kind: order.portrait ? "busy" : "good", text }]);
 }
 
-/** @param {File} file */
-function showFile(file) {
-  URL.revokeObjectURL(heardUrl);
-  heardUrl = URL.createObjectURL(file);
-  byId("audio-player").src = heardUrl;
-  byId("audio-name").textContent = file.name;
+/** @param {string} url of its sound, none where only the server has it @param {string} name */
+function showFile(url, name) {
+  heardUrl = url;
+  byId("audio-player").hidden = !url;
+  if (url) byId("audio-player").src = url;
+  byId("audio-name").textContent = name;
   byId("audio-chosen").hidden = false;
+}
+
+function forget() {
+  URL.revokeObjectURL(heardUrl);
+  order.recording = null;
+  byId("audio-player").removeAttribute("src");
+  byId("audio-chosen").hidden = true;
+}
+
+export function clear() {
+  attempt += 1;
+  forget();
+  tab.remove(DRAFT);
+  setVoice("en-us");
+  fill("rate", 1);
+  fill("pitch", 1);
+  showSource();
+}
+
+/** @param {any} said the speech of a request */
+export function reuse(said) {
+  choose("source", said.type);
+  if (said.voice) setVoice(said.voice);
+  const fields = /** @type {Record<string, string[]>} */ ({
+    script: ["script", "rate", "pitch"],
+    topic: ["topic", "tone"],
+    recording: ["transcript"],
+  })[said.type];
+  for (const name of fields) fill(name, said[name]);
+  if (said.type === "topic") fill("duration", String(said.duration_s));
+  if (said.type === "recording") reuseRecording(said);
+}
+
+/** @param {any} said */
+function reuseRecording(said) {
+  attempt += 1;
+  forget();
+  fill("normalise", said.normalise_loudness);
+  if (!said.upload) return showError("audio", "That recording came from an address: add it here.");
+  order.recording = { upload: said.upload, refused: false };
+  showFile("", "The recording of that video");
 }
 
 /** @param {any} found the preflight's answer */

@@ -2,7 +2,7 @@
 
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,10 +27,15 @@ FILES = {
 }
 
 
-def finish(api: Api, video: str, failure: Failure | None = None) -> None:
+def finish(
+    api: Api,
+    video: str,
+    failure: Failure | None = None,
+    files: Mapping[str, bytes] = FILES,
+) -> None:
     store = store_at(api.settings.store)
     with tempfile.TemporaryDirectory() as folder:
-        for name, content in FILES.items():
+        for name, content in files.items():
             file = Path(folder) / name
             file.write_bytes(content)
             store.put(file, f"videos/{video}/{name}")

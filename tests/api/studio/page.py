@@ -79,3 +79,20 @@ class Studio:
                 return
             self.page.keyboard.press("Tab")
         raise AssertionError(f"the Tab key does not lead to {selector}")
+
+    def tab_stops(self, until: str) -> list[str]:
+        """The names, or else the ids, of what the Tab key leads to."""
+        found: list[str] = []
+        while not found or found[-1] != until:
+            assert len(found) < 80, found
+            self.page.keyboard.press("Tab")
+            focused = "document.activeElement.name || document.activeElement.id"
+            found.append(self.page.evaluate(focused))
+        return found
+
+    def nameless(self) -> list[str]:
+        """Controls that a screen reader could not name, as Chromium computes names."""
+        tree = self.page.locator("body").aria_snapshot()
+        controls = ("button", "textbox", "combobox", "slider", "radio", "checkbox", "link")
+        lines = [line.strip().removeprefix("- ") for line in tree.splitlines()]
+        return [line for line in lines if line.rstrip(":") in controls]
