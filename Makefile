@@ -82,6 +82,15 @@ lock:
 		--extra render --extra engines --extra api --extra infra --extra demo --extra dev \
 		--output-file requirements/lock.txt \
 		pyproject.toml requirements/torch-needs.in requirements/build.in
+	$(LOCK_IMAGE) --extra api --extra infra \
+		--output-file requirements/gateway.txt pyproject.toml requirements/build.in
+	$(LOCK_IMAGE) --extra render --extra engines --extra api --extra infra \
+		--output-file requirements/worker.txt \
+		pyproject.toml requirements/torch-needs.in requirements/build.in
+
+# What each image installs: of the lock above, so that images run what the tests ran.
+LOCK_IMAGE = $(BIN)/uv pip compile --quiet --generate-hashes --python-version 3.11 --no-header --no-annotate \
+	--no-emit-index-url --no-emit-find-links --no-emit-package torch --constraint requirements/lock.txt
 
 clean:
 	rm -rf .venv .cache out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
