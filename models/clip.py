@@ -23,6 +23,7 @@ from models.portrait.matting import foreground
 from models.portrait.person import person_mask
 from models.renderer import P, Renderer, Span
 from models.segments import pauses, spans
+from models.watermark.embed import Marker
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,11 @@ def write_segment(
     out: Path,
     cues: Sequence[Cue] = (),
     told: Callable[[int], None] = lambda frames: None,
+    mark: int | None = None,
 ) -> None:
     """Render the span's pictures into `out`; `told` hears how many more are done.
+
+    `mark` is the payload that they carry, unseen.
 
     The file depends on these frames alone, wherever and with whatever else they are rendered.
     Raises OutputError and EncodeFailed; then there is no file.
@@ -103,7 +107,12 @@ def write_segment(
     burner = CaptionBurner(cues, look.size, look.fps.rational) if cues else None
     frames, at = span.stop - span.first, span.first
     with VideoWriter(
-        out, look.size, look.fps.rational, frames=frames, alpha=look.transparent
+        out,
+        look.size,
+        look.fps.rational,
+        frames=frames,
+        alpha=look.transparent,
+        mark=None if mark is None else Marker(mark, look.size),
     ) as writer:
         for batch in renderer.render(prepared, motion, span):
             writer.write(burner.burn(batch, at) if burner else batch)
@@ -124,6 +133,7 @@ def write_clip(
     motion: MotionTrack,
     out: Path,
     told: Callable[[int], None] = lambda frames: None,
+    mark: int | None = None,
 ) -> Times:
     """Render every frame of `motion` into `out`, as `tasks.render` does, in this process.
 
@@ -138,7 +148,8 @@ def write_clip(
         with SoundWriter(scene.spoken.recording, sound, alpha=look.transparent) as voice:
             for span in scene.spans:
                 segments.append(folder / f"{span.first}{out.suffix}")
-                write_segment(renderer, prepared, motion, span, look, segments[-1], cues, told)
+                part = segments[-1]
+                write_segment(renderer, prepared, motion, span, look, part, cues, told, mark)
             rendered = time.perf_counter()
             voice.wait()
         fps, alpha = look.fps.rational, look.transparent

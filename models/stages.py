@@ -8,6 +8,8 @@ from typing import Any
 from models.contracts import Contract, FrameRate, Look, PortraitReport
 from models.media.waveform import Phoneme, Recording, SpokenAudio, Word
 
+PAYLOAD_DIGITS = 12  # hexadecimal, of 4 bits each
+
 
 class CheckedPortrait(Contract):
     image: str  # storage key
@@ -68,6 +70,11 @@ class Segment(Contract):
     def frames(self) -> int:
         return self.stop - self.first
 
+    @property
+    def mark(self) -> int:
+        """What its frames say, unseen: the first bits of the digest that is its key."""
+        return int(self.key.rsplit("/", 1)[1][:PAYLOAD_DIGITS], 16)
+
 
 class RenderedSegment(Contract):
     video: str  # storage key
@@ -92,6 +99,7 @@ class RenderedClip(Contract):
     renderer_version: str
     warnings: tuple[str, ...] = ()
     segments: int = 1
+    marks: tuple[str, ...] = ()  # of the segments, hexadecimal, in order
     prepare_s: float  # of all segments together, as is render_s
     render_s: float
     join_s: float = 0.0

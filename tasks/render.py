@@ -9,6 +9,7 @@ from models.contracts import Captions, Look
 from models.motion.files import load_track, save_track
 from models.motion.tracks import MouthTrack
 from models.stages import (
+    PAYLOAD_DIGITS,
     CheckedPortrait,
     FollowedMouth,
     MadeSpeech,
@@ -100,6 +101,7 @@ def render_clip(
             renderer=made[0].renderer,
             renderer_version=made[0].renderer_version,
             segments=len(made),
+            marks=tuple(f"{segment.mark:0{PAYLOAD_DIGITS}x}" for segment in segments),
             prepare_s=sum(segment.prepare_s for segment in made),
             render_s=sum(segment.render_s for segment in made),
             join_s=time.perf_counter() - joining,

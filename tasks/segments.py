@@ -63,7 +63,7 @@ def make_segment(segment: Segment, told: Callable[[int], None]) -> RenderedSegme
     span, cues = Span(segment.first, segment.stop), [Cue(**vars(cue)) for cue in segment.cues]
     with store().work_folder() as folder:
         out = folder / segment.key.rsplit("/", 1)[1]
-        write_segment(engine, portrait, motion, span, segment.look, out, cues, told)
+        write_segment(engine, portrait, motion, span, segment.look, out, cues, told, segment.mark)
         store().put(out, segment.key)
         facts = RenderedSegment(
             video=segment.key,

@@ -4,6 +4,8 @@ OpenCV's own I420 conversion is BT.601 and drops three of four chroma samples; F
 times as long as this.
 """
 
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 from av import VideoFrame
@@ -22,13 +24,16 @@ RGB_TO_YUV = np.array(
 )
 
 
-def video_frame(picture: U8) -> VideoFrame:
-    """(H, W, 3) RGB to a yuv420p frame, (H, W, 4) RGBA to yuva420p; H and W even."""
+def video_frame(picture: U8, mark: Callable[[U8], U8] | None = None) -> VideoFrame:
+    """(H, W, 3) RGB to a yuv420p frame, (H, W, 4) RGBA to yuva420p; H and W even.
+
+    `mark` changes the luma (H, W).
+    """
     height, width, channels = picture.shape
     frame = VideoFrame(width, height, "yuva420p" if channels == 4 else "yuv420p")
     luma, blue, red = cv2.split(cv2.transform(np.ascontiguousarray(picture[..., :3]), RGB_TO_YUV))
     half = (width // 2, height // 2)
-    plane_pixels(frame.planes[0])[:] = luma
+    plane_pixels(frame.planes[0])[:] = mark(luma) if mark else luma
     for plane, chroma in zip(frame.planes[1:3], (blue, red), strict=True):
         plane_pixels(plane)[:] = cv2.resize(chroma, half, interpolation=cv2.INTER_AREA)
     if channels == 4:

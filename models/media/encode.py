@@ -6,7 +6,7 @@ encoding overlap, and sees to it that the file appears whole or not at all.
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -33,6 +33,7 @@ def frame_count(duration_s: float | Fraction, fps: Fraction) -> int:
 class VideoWriter:
     """Writes exactly `frames` pictures, and no sound, to `path`: MP4 or, with alpha, WebM.
 
+    `mark` changes the luma (H, W) of each picture.
     Use it as a context manager: the file is there after the block, or nothing is.
     Raises OutputNotWritable, DiskFull, and EncodeFailed (also for a wrong number of frames).
     """
@@ -45,11 +46,12 @@ class VideoWriter:
         *,
         frames: int,
         alpha: bool = False,
+        mark: Callable[[U8], U8] | None = None,
     ) -> None:
         if size[0] % 2 or size[1] % 2:
             raise EncodeFailed(f"frame size {size[0]}x{size[1]} must be even for 4:2:0 video")
         self._path, self._size, self._fps = path, size, fps
-        self._frames, self._alpha = frames, alpha
+        self._frames, self._alpha, self._mark = frames, alpha, mark
         self._written = 0
         self._queue: queue.Queue[VideoFrame | None] = queue.Queue(QUEUED_FRAMES)
         self._whole = False
@@ -84,7 +86,7 @@ class VideoWriter:
             raise EncodeFailed(f"more than the {self._frames} frames that were announced")
         for picture in batch:
             self._raise_failure()
-            self._queue.put(video_frame(picture))
+            self._queue.put(video_frame(picture, self._mark))
             self._written += 1
 
     def _close(
