@@ -121,14 +121,19 @@ def worker(name: str, pool: str, env: Environment, slots: int) -> "Service":
 
 
 def gateway(env: Environment, port: int) -> "Service":
-    """Without keys, since only this machine reaches it; AVATAR_OPEN_ACCESS=false asks for them."""
+    """Without keys while only this machine reaches it; AVATAR_OPEN_ACCESS=false asks for them.
+
+    In a container AVATAR_HOST is 0.0.0.0, and then every caller needs a key.
+    """
     from infra.supervisor import Service
 
     address = f"http://{HOST}:{port}"
-    access = {"AVATAR_OPEN_ACCESS": os.environ.get("AVATAR_OPEN_ACCESS") or "true"}
+    listen = os.environ.get("AVATAR_HOST") or HOST
+    open_here = "true" if listen == HOST else "false"
+    access = {"AVATAR_OPEN_ACCESS": os.environ.get("AVATAR_OPEN_ACCESS") or open_here}
     return Service(
         "gateway",
-        (*PYTHON, "cli", "serve", "--host", HOST, "--port", str(port)),
+        (*PYTHON, "cli", "serve", "--host", listen, "--port", str(port)),
         env | access,
         health=f"{address}/readyz",
         address=address,

@@ -76,6 +76,12 @@ class PrefectQueue:
                 break
         return frozenset(found - {""})
 
+    def online_workers(self) -> int:
+        """Workers of the pool that polled lately, as Prefect sees it."""
+        path = f"/work_pools/{quote(self._pool, safe='')}/workers/filter"
+        found: list[Any] = self._post(path, {"workers": {"status": {"any_": ["ONLINE"]}}})
+        return len(found)
+
     def _due(self) -> dict[str, Any]:
         return {
             "state": {"type": {"any_": ["SCHEDULED"]}},

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from infra.autoscaler.depth import PrefectQueue
 from infra.autoscaler.drivers.driver import Driver
+from infra.autoscaler.drivers.others import OthersWorkers
 from infra.autoscaler.drivers.processes import WorkerProcesses
 from infra.autoscaler.exporter import Exporter
 from infra.autoscaler.loop import Autoscaler
@@ -58,6 +59,9 @@ class AutoscalerSettings(BaseSettings):
     )
     region: str | None = Field(default=None, description="Region of the group.")
     hook: str | None = Field(default=None, description="The group's terminating lifecycle hook.")
+    watch_only: bool = Field(
+        default=False, description="Only tell: KEDA or somebody else starts and ends the workers."
+    )
     host: str = Field(default="127.0.0.1", description="Address that the exporter listens on.")
     port: int = Field(default=9095, ge=0, le=65535, description="Port of the exporter.")
 
@@ -116,6 +120,9 @@ def _prefect(settings: AutoscalerSettings) -> httpx.Client:
 
 @contextmanager
 def _driver(settings: AutoscalerSettings, queue: PrefectQueue) -> Iterator[Driver]:
+    if settings.watch_only:
+        yield OthersWorkers(queue.online_workers)
+        return
     if settings.group is None:
         with WorkerProcesses(
             settings.worker_command(),

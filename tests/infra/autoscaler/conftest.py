@@ -19,6 +19,7 @@ class PrefectHere:
         self.calls: list[tuple[str, str]] = []
         self.fails_with: int | None = None
         self.pools = {"gpu"}
+        self.workers: list[dict[str, Any]] = []
 
     def add(self, state: str, pool: str = "gpu", **fields: Any) -> None:  # noqa: ANN401
         row = {"state": state, "pool": pool, "labels": {}, "total_run_time": 0.0}
@@ -31,6 +32,9 @@ class PrefectHere:
             return self.fails_with, {"detail": "as the test wants it"}
         if method == "GET":
             return (200 if path.removeprefix("/api/work_pools/") in self.pools else 404), {}
+        if path.endswith("/workers/filter"):
+            wanted = body["workers"]["status"]["any_"]
+            return 200, [worker for worker in self.workers if worker["status"] in wanted]
         found = [run for run in self.runs if _matches(run, body)]
         if path == "/api/flow_runs/count":
             return 200, len(found)

@@ -16,6 +16,7 @@ NOW = datetime(2026, 1, 1, 0, 1, 0, tzinfo=UTC)
 class Prefect(Protocol):
     calls: list[tuple[str, str]]
     fails_with: int | None
+    workers: list[dict[str, str]]
 
     def add(self, state: str, pool: str = "gpu", **fields: object) -> None: ...
 
@@ -114,3 +115,10 @@ def test_a_server_that_is_away_is_named() -> None:
             pytest.raises(ServiceUnavailable, match=r"127\.0\.0\.1.*does not answer.*start"),
         ):
             PrefectQueue(client, "gpu").demand()
+
+
+def test_workers_that_fell_silent_are_not_counted(
+    prefect_here: Prefect, queue: PrefectQueue
+) -> None:
+    prefect_here.workers = [{"status": "ONLINE"}, {"status": "OFFLINE"}, {"status": "ONLINE"}]
+    assert queue.online_workers() == 2

