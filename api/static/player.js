@@ -38,10 +38,11 @@ function track(video) {
 
 /** @param {any} files */
 function links(files) {
-  const named = { "Captions, SRT": files.captions_srt, "Captions, VTT": files.captions_vtt, "Contact sheet": files.contact_sheet, Manifest: files.manifest };
+  const named = { SRT: files.captions_srt, VTT: files.captions_vtt, "Contact sheet": files.contact_sheet, Manifest: files.manifest };
+  const said = (/** @type {string} */ text) => (["SRT", "VTT"].includes(text) ? `Captions, ${text}` : text);
   return Object.entries(named)
     .filter(([, url]) => url)
-    .map(([text, url]) => make("a", { ...asDownload(url), text }));
+    .map(([text, url]) => make("a", { ...asDownload(url), text, "aria-label": said(text) }));
 }
 
 /** Another origin's is opened beside the page: a link cannot save it. @param {string} url */

@@ -56,7 +56,7 @@ def whole_stack(folder: Path) -> Iterator[Api]:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MISTRAL_API_KEY", raising=False)
         with running(folder) as stack:
-            url = f"sqlite+aiosqlite:///{folder}/gateway.db"
+            url = f"sqlite+aiosqlite:///{folder}/studio.db"  # gateway.db is the stack's own
             with gateway(settings_for(url, stack.store, prefect_url=stack.api)) as api:
                 yield api
 

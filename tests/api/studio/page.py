@@ -36,13 +36,17 @@ class Studio:
     def expect_state(self, state: str) -> None:
         expect(self.page.locator("#panel")).to_have_attribute("data-state", state, timeout=VIDEO_MS)
 
-    def expect_playing(self) -> None:
+    def expect_playing(self, past_s: float = 0.3) -> None:
         """The picture moves on: it is decoded, and time passes in it."""
-        end = time.monotonic() + VIDEO_MS / 1000
-        while self.video("currentTime") < 0.3:
-            assert time.monotonic() < end, "the video does not play"
-            self.page.wait_for_timeout(50)
+        self.until(f"document.querySelector('#video').currentTime > {past_s}")
         assert self.video("videoWidth") > 0
+
+    def until(self, expression: str) -> None:
+        """It is true of the page. Playwright's own way evaluates text in it, which it forbids."""
+        end = time.monotonic() + VIDEO_MS / 1000
+        while not self.page.evaluate(expression):
+            assert time.monotonic() < end, expression
+            self.page.wait_for_timeout(50)
 
     def video(self, name: str) -> float:
         return float(self.page.evaluate(f"document.querySelector('#video').{name}"))

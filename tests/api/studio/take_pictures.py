@@ -38,30 +38,20 @@ def _on_a_desktop(browser: Browser, api: Api, portrait: Path) -> None:
         studio = open_studio(viewport=DESKTOP)
         _fill(studio, portrait)
         _take(studio, "desktop")
-        studio.press_render()
-        studio.expect_state("done")
-        page = studio.page
-        page.set_viewport_size({"width": 1440, "height": 1240})
-        page.evaluate("scrollTo(0, 0)")
-        page.evaluate(
-            """() => new Promise((ready) => {
-                 const video = document.querySelector('#video');
-                 video.onseeked = ready;
-                 video.currentTime = 2.2;
-               })"""
-        )
+        _make(studio)
+        studio.page.set_viewport_size({"width": 1440, "height": 1200})
+        studio.page.evaluate("scrollTo(0, 0)")
         _take(studio, "done")
 
 
 def _in_the_dark(browser: Browser, api: Api, portrait: Path) -> None:
     """The same caller, so that the history below is not empty."""
     with opening(browser, api) as open_studio:
-        studio = open_studio(viewport={"width": 1440, "height": 1100}, color_scheme="dark")
+        studio = open_studio(viewport={"width": 1440, "height": 1240}, color_scheme="dark")
         _fill(studio, portrait)
         studio.page.get_by_role("radio", name="Wide").check()
         studio.page.get_by_role("radio", name="In picture").check()
-        studio.page.locator("#history").scroll_into_view_if_needed()
-        studio.page.evaluate("scrollTo(0, document.body.scrollHeight)")
+        studio.page.evaluate("document.querySelector('#look').scrollIntoView()")
         _take(studio, "dark")
 
 
@@ -71,6 +61,8 @@ def _on_a_phone(browser: Browser, api: Api, portrait: Path) -> None:
             "phone", viewport=PHONE, has_touch=True, is_mobile=True, device_scale_factor=2
         )
         _fill(studio, portrait)
+        _make(studio)
+        studio.page.evaluate("document.querySelector('#panel').scrollIntoView()")
         _take(studio, "phone")
 
 
@@ -79,6 +71,15 @@ def _fill(studio: Studio, portrait: Path) -> None:
     studio.type_script(SCRIPT)
     studio.expect_quote()
     studio.page.locator("h1").click()  # no field has the focus
+
+
+def _make(studio: Studio) -> None:
+    """Played for two seconds, then held."""
+    studio.press_render()
+    studio.expect_state("done")
+    studio.page.evaluate("document.querySelector('#video').play()")
+    studio.expect_playing(past_s=2)
+    studio.page.evaluate("document.querySelector('#video').pause()")
 
 
 def _take(studio: Studio, name: str) -> None:

@@ -41,14 +41,14 @@ def test_thumbnail_video_captions_and_download_work(
         page = studio.page
         thumbnail = page.locator(".film img")
         expect(thumbnail).to_be_visible()
-        page.wait_for_function("document.querySelector('.film img').naturalWidth === 128")
+        studio.until("document.querySelector('.film img').naturalWidth === 128")
         page.get_by_role("button", name="Play").click()
         studio.expect_state("done")
         source = str(page.locator("#video").get_attribute("src"))
         assert source.startswith(f"http://127.0.0.1:{s3_port}/")
         page.evaluate("document.querySelector('#video').play()")
         studio.expect_playing()
-        page.wait_for_function("document.querySelector('#video').textTracks[0].cues?.length === 2")
+        studio.until("document.querySelector('#video').textTracks[0].cues?.length === 2")
         with page.expect_download() as download:
             page.get_by_role("link", name="Download the video").click()
         assert Path(download.value.path()).read_bytes() == by_hand.files()["video.mp4"]
