@@ -8,7 +8,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 MODELS := .venv/.models
 
-.PHONY: setup demo up test check bench bench-portraits bench-renderers bench-segments bench-orchestration \
+.PHONY: setup demo up test check studio-pictures bench bench-portraits bench-renderers bench-segments bench-orchestration \
 	bench-queue bench-gateway lock clean
 
 setup: $(READY) $(MODELS)
@@ -45,6 +45,10 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# docs/studio-*.png, by Debian's chromium.
+studio-pictures: setup
+	$(BIN)/python -m tests.api.studio.take_pictures
+
 bench: setup
 	$(BIN)/python -m tests.perf.bench_video
 	$(BIN)/python -m tests.perf.bench_cold
@@ -79,7 +83,7 @@ lock:
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 --no-header \
 		--no-emit-index-url --no-emit-find-links --no-emit-package torch \
-		--extra render --extra engines --extra api --extra infra --extra demo --extra dev \
+		--extra render --extra engines --extra api --extra infra --extra trust --extra demo --extra dev \
 		--output-file requirements/lock.txt \
 		pyproject.toml requirements/torch-needs.in requirements/build.in
 	$(LOCK_IMAGE) --extra api --extra infra \
