@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from api import accounts, events
 from api.clock import now
 from api.database import Database
+from api.metrics import Metrics
 from api.quotes import Prices, price_of
 from api.resources import render_seconds
 from api.tables import Video
@@ -22,13 +23,21 @@ from models.storage import Store
 log = logging.getLogger(__name__)
 
 READ_S = 3.0  # a slow store must not hold up what needs none
+MILLIONTHS = 1_000_000  # of the currency, as prices are kept
 READERS = 4  # threads that may be left waiting for it
 M = TypeVar("M", bound=BaseModel)
 
 
 class Ending:
-    def __init__(self, database: Database, store: Store, prices: Prices) -> None:
+    def __init__(
+        self,
+        database: Database,
+        store: Store,
+        prices: Prices,
+        metrics: Metrics | None = None,
+    ) -> None:
         self._database, self._store, self._prices = database, store, prices
+        self._metrics = metrics or Metrics()
         self._readers = anyio.CapacityLimiter(READERS)
 
     async def end(
@@ -54,6 +63,11 @@ class Ending:
                 row.price = price_of(seconds, self._prices)
             await accounts.settle(session, row, seconds, render)
             events.emit(session, row)
+        if result is not None and row.finished_at is not None:
+            took_s = (row.finished_at - row.created_at).total_seconds()
+            self._metrics.done(result, took_s, (row.price or 0) / MILLIONTHS)
+        else:
+            self._metrics.not_done(status, failure.code if failure else "")
 
     async def result(self, video: str) -> VideoResult | None:
         """Raises ServiceError where the store does not answer."""

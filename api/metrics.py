@@ -2,6 +2,10 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from models.contracts import VideoResult
+
+VIDEO_SECONDS = (1, 2.5, 5, 10, 15, 30, 60, 90, 120, 300, 900)
+RENDERING = ("prepare", "render")
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
@@ -37,6 +41,47 @@ class Metrics:
         self.prefect_up = self._gauge("avatar_gateway_prefect_up", "1: Prefect answered last time")
         self.redis_up = self._gauge("avatar_gateway_redis_up", "1: limits are shared in Redis")
         self.leader = self._gauge("avatar_gateway_leader", "1: this process dispatches")
+
+        self._finished()
+
+    def _finished(self) -> None:
+        """What finished videos tell; counted by the gateway that leads."""
+        self.videos = self._counter(
+            "avatar_gateway_videos", "Finished videos; code is of what failed", "status", "code"
+        )
+        self.video_seconds = Histogram(
+            "avatar_gateway_video_seconds",
+            "From accepted to done",
+            buckets=VIDEO_SECONDS,
+            registry=self._registry,
+        )
+        self.stage_seconds = self._counter(
+            "avatar_gateway_stage_seconds", "Time in each stage of finished videos", "stage"
+        )
+        self.frames = self._counter("avatar_gateway_frames", "Of finished videos", "renderer")
+        self.render_seconds = self._counter(
+            "avatar_gateway_render_seconds", "That rendering them took", "renderer"
+        )
+        self.speech_seconds = self._counter("avatar_gateway_speech_seconds", "Finished, of video")
+        self.price = self._counter("avatar_gateway_price", "Of finished videos, in the currency")
+
+    def done(self, result: VideoResult, took_s: float, price: float) -> None:
+        self.videos.labels("done", "").inc()
+        self.video_seconds.observe(took_s)
+        for stage, seconds in result.timings_s.items():
+            self.stage_seconds.labels(stage).inc(max(seconds, 0.0))
+        rendering = sum(result.timings_s.get(stage, 0.0) for stage in RENDERING)
+        if rendering > 0:  # else it came out of the cache, and tells nothing of the speed
+            self.frames.labels(result.renderer).inc(result.frames)
+            self.render_seconds.labels(result.renderer).inc(rendering)
+        self.speech_seconds.inc(result.duration_s)
+        self.price.inc(price)
+
+    def not_done(self, status: str, code: str) -> None:
+        self.videos.labels(status, code).inc()
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(name, text, labels, registry=self._registry)
 
     def _gauge(self, name: str, text: str) -> Gauge:
         return Gauge(name, text, registry=self._registry)

@@ -82,6 +82,17 @@ class PrefectQueue:
         found: list[Any] = self._post(path, {"workers": {"status": {"any_": ["ONLINE"]}}})
         return len(found)
 
+    def last_completed(self, flow: str) -> datetime | None:
+        """When a run of the flow, of any pool, last ended well."""
+        body = {
+            "flows": {"name": {"any_": [flow]}},
+            "flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}},
+            "sort": "END_TIME_DESC",
+            "limit": 1,
+        }
+        found: list[dict[str, Any]] = self._post("/flow_runs/filter", body)
+        return datetime.fromisoformat(found[0]["end_time"]) if found else None
+
     def _due(self) -> dict[str, Any]:
         return {
             "state": {"type": {"any_": ["SCHEDULED"]}},

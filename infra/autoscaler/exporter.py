@@ -60,6 +60,11 @@ class Exporter:
             "workers": self._gauge("workers", "Workers started, without those that drain."),
             "desired": self._gauge("desired_workers", "Workers wanted by the rule."),
         }
+        self._backup = Gauge(
+            "avatar_pool_last_backup_timestamp_seconds",
+            "When the models were last backed up; 0: never.",
+            registry=self._registry,
+        )
         self._up = self._gauge("up", "1 where the last look succeeded.")
         self._failures = Counter(
             "avatar_pool_failed_looks",
@@ -108,6 +113,10 @@ class Exporter:
         for name, gauge in self._gauges.items():
             gauge.labels(self._pool).set(getattr(last, name))
         self._up.labels(self._pool).set(1)
+
+    def backed_up(self, at: float) -> None:
+        """Seconds since 1970, 0 for never."""
+        self._backup.set(at)
 
     def failed(self, error: AvatarError) -> None:
         self._last = None

@@ -22,8 +22,11 @@ from infra.autoscaler.exporter import Exporter
 from infra.autoscaler.loop import Autoscaler
 from infra.autoscaler.rules import Rule, rule_for
 from models.assets import DEFAULT_CACHE
-from models.errors import MissingDependency
+from models.errors import AvatarError, MissingDependency
 from models.storage import digest
+
+BACKUP = "backup-models"
+BACKUPS_EVERY_S = 300.0
 
 
 class AutoscalerSettings(BaseSettings):
@@ -107,7 +110,32 @@ def serve(settings: AutoscalerSettings, stop: threading.Event) -> None:
         driver = open_until_stopped.enter_context(_driver(settings, queue))
         exporter = Exporter(settings.pool, (settings.host, settings.port))
         open_until_stopped.enter_context(exporter)
+        open_until_stopped.enter_context(_backups(queue, exporter))
         Autoscaler(queue, driver, rule, watcher=exporter).run(stop, settings.every_s)
+
+
+@contextmanager
+def _backups(queue: PrefectQueue, exporter: Exporter) -> Iterator[None]:
+    """Look now and then, on a thread of its own: scaling must not wait for it."""
+    over = threading.Event()
+
+    def look() -> None:
+        while True:
+            try:
+                last = queue.last_completed(BACKUP)
+                exporter.backed_up(last.timestamp() if last else 0.0)
+            except AvatarError as error:
+                logging.getLogger(__name__).warning("the last backup is not known: %s", error)
+            if over.wait(BACKUPS_EVERY_S):
+                return
+
+    thread = threading.Thread(target=look, name="backups", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def _prefect(settings: AutoscalerSettings) -> httpx.Client:

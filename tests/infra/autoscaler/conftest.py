@@ -35,6 +35,10 @@ class PrefectHere:
         if path.endswith("/workers/filter"):
             wanted = body["workers"]["status"]["any_"]
             return 200, [worker for worker in self.workers if worker["status"] in wanted]
+        if "flows" in body:
+            return 200, [
+                run for run in self.runs if run.get("flow") in body["flows"]["name"]["any_"]
+            ]
         found = [run for run in self.runs if _matches(run, body)]
         if path == "/api/flow_runs/count":
             return 200, len(found)

@@ -122,3 +122,9 @@ def test_workers_that_fell_silent_are_not_counted(
 ) -> None:
     prefect_here.workers = [{"status": "ONLINE"}, {"status": "OFFLINE"}, {"status": "ONLINE"}]
     assert queue.online_workers() == 2
+
+
+def test_the_last_good_end_of_a_flow_is_found(prefect_here: Prefect, queue: PrefectQueue) -> None:
+    assert queue.last_completed("backup-models") is None
+    prefect_here.add("COMPLETED", flow="backup-models", end_time="2026-01-01T00:00:30Z")
+    assert queue.last_completed("backup-models") == datetime(2026, 1, 1, 0, 0, 30, tzinfo=UTC)

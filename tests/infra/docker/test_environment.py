@@ -1,6 +1,7 @@
 """.env.example against the classes that read the environment."""
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,7 @@ def test_nothing_is_documented_that_nobody_reads() -> None:
 
 def test_each_stands_once_behind_its_explanation() -> None:
     assert len(NAMES) == len(set(NAMES))
-    for before, line in zip(LINES, LINES[1:], strict=False):
+    for before, line in pairwise(LINES):
         if re.match(r"#?[A-Z][A-Z0-9_]+=", line):
             assert before.startswith("# "), line
 
