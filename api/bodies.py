@@ -15,6 +15,7 @@ JSON_BYTES = 512 * 1024
 BATCH_BYTES = 8 * 1024 * 1024
 IDLE_S = 30.0  # so long may the next piece of a body take
 SLOWEST_BYTES_S = 4_096  # and so slow may it come in the long run
+READING = frozenset({"GET", "HEAD"})  # without a body as a rule: nothing to watch over
 LARGER = {"/v1/uploads": MAX_AUDIO_BYTES, "/v1/batches": BATCH_BYTES}
 
 
@@ -28,9 +29,11 @@ class BoundedBodies:
             if refusal is not None:
                 await answer(refusal, Request(scope))(scope, receive, send)
                 return
-            limit = LARGER.get(scope["path"].rstrip("/"), JSON_BYTES)
-            bounded = _Bounded(receive, limit, _announces_body(scope))
-            receive, send = bounded, bounded.hanging_up(send)
+            announced = _announces_body(scope)
+            if announced or scope["method"] not in READING:
+                limit = LARGER.get(scope["path"].rstrip("/"), JSON_BYTES)
+                bounded = _Bounded(receive, limit, announced)
+                receive, send = bounded, bounded.hanging_up(send)
         await self._app(scope, receive, send)
 
 
