@@ -58,7 +58,7 @@ def submit(
         bool, Option("--no-wait", help="Ask, and leave; the same again without it fetches.")
     ] = False,
 ) -> None:
-    """Have the video made by the workers of the Prefect server in PREFECT_API_URL, or by a gateway."""
+    """Have the video made by the workers of PREFECT_API_URL's server, or by a gateway."""
     if api:
         from cli.remote import submit_to
 

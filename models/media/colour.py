@@ -33,7 +33,7 @@ def video_frame(picture: U8, mark: Callable[[U8], U8] | None = None) -> VideoFra
     frame = VideoFrame(width, height, "yuva420p" if channels == 4 else "yuv420p")
     luma, blue, red = cv2.split(cv2.transform(np.ascontiguousarray(picture[..., :3]), RGB_TO_YUV))
     half = (width // 2, height // 2)
-    plane_pixels(frame.planes[0])[:] = mark(luma) if mark else luma
+    plane_pixels(frame.planes[0])[:] = mark(np.asarray(luma, np.uint8)) if mark else luma
     for plane, chroma in zip(frame.planes[1:3], (blue, red), strict=True):
         plane_pixels(plane)[:] = cv2.resize(chroma, half, interpolation=cv2.INTER_AREA)
     if channels == 4:

@@ -25,7 +25,11 @@ from tests.models.stores.proxy import FaultyProxy
 __all__ = ["proxy", "s3_port"]
 
 TABLE = b"name\nAnna\n"
-PAGES = {"/talks.csv": (200, TABLE), "/endless.csv": (200, b"x" * (1 << 20)), "/busy.csv": (503, b"")}
+PAGES = {
+    "/talks.csv": (200, TABLE),
+    "/endless.csv": (200, b"x" * (1 << 20)),
+    "/busy.csv": (503, b""),
+}
 
 
 @pytest.fixture
