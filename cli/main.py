@@ -11,11 +11,13 @@ from typer.exceptions import TyperException
 
 from cli.autoscale import autoscale
 from cli.check import check
+from cli.cost import cost
 from cli.keys import keys
 from cli.render import render
 from cli.serve import serve
 from cli.submit import submit
 from cli.up import up
+from cli.verify import verify
 from cli.voices import voices
 from cli.weights import weights
 from models.errors import AvatarError, BelowTheBar, InputError, ServiceError, SetupError
@@ -41,6 +43,8 @@ app.command()(render)
 app.command()(submit)
 app.command()(up)
 app.command()(check)
+app.command()(cost)
+app.command()(verify)
 app.command()(voices)
 app.command()(serve)
 app.add_typer(keys)
