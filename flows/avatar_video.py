@@ -6,6 +6,7 @@ from models.contracts import TopicSpeech, VideoRequest, VideoResult
 from tasks.failures import tell_failure
 from tasks.pictures import draw_pictures
 from tasks.preflight import check_portrait, check_request
+from tasks.provenance import sign_video
 from tasks.publish import publish
 from tasks.quality import check_quality
 from tasks.render import render_clip
@@ -23,4 +24,5 @@ def avatar_video(request: VideoRequest) -> VideoResult:
     mouth = follow_mouth(speech, given.look.expressiveness)
     clip = render_clip(portrait, speech, mouth, given.look, given.renderer)
     quality = check_quality(clip, speech)
-    return publish(request, portrait, speech, mouth, clip, draw_pictures(clip), quality)
+    pictures, signed = draw_pictures(clip), sign_video(clip, request.delivery)
+    return publish(request, portrait, speech, mouth, signed, pictures, quality)

@@ -36,6 +36,11 @@ class Settings(BaseSettings):
     max_batch_size: int | None = Field(
         default=None, ge=1, validation_alias="MAX_BATCH_SIZE", description="Frames at once."
     )
+    signing_credential: Path | None = Field(
+        default=None,
+        description="PEM file that videos are signed with: key, certificate, chain. Empty: one "
+        "for development.",
+    )
     threads: int = Field(default=1, ge=1, description="Torch's threads; more only spin on CPUs.")
     mistral_api_key: SecretStr | None = Field(default=None, validation_alias="MISTRAL_API_KEY")
     mistral_url: str | None = Field(default=None, description="Another server of Mistral's API.")

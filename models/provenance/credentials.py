@@ -1,0 +1,115 @@
+"""C2PA content credentials: what a video is and how it was made, signed, inside its MP4."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import c2pa
+
+from models.errors import EncodeFailed
+from models.provenance.credential import Credential
+
+SIGNED = frozenset({".mp4"})  # C2PA has no place for them in WebM
+ALGORITHM = "org.avatar-orchestrator.mark.1"
+VIDEO = "org.avatar-orchestrator.video"
+# a photograph moved by a model: https://cv.iptc.org/newscodes/digitalsourcetype/
+SOURCE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+_USES = ("ai_inference", "ai_generative_training", "ai_training", "data_mining")
+
+
+@dataclass(frozen=True)
+class Made:
+    """What is stated about a video."""
+
+    id: str
+    renderer: str
+    renderer_version: str
+    code: str  # digest of our own code and weights
+    marks: tuple[str, ...]  # that its segments carry unseen, hexadecimal, in order
+    generator_version: str
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What a file's credentials say, and whether they are to be believed."""
+
+    state: str  # Trusted, Valid (whole, but signed by someone unknown) or Invalid
+    issuer: str
+    video: dict[str, Any]  # what we state ourselves; empty: somebody else's credentials
+    marks: tuple[str, ...]
+    source: str  # the digital source type
+    problems: tuple[str, ...]
+
+    @property
+    def intact(self) -> bool:
+        return self.state in ("Trusted", "Valid")
+
+
+def sign(video: Path, made: Made, credential: Credential, out: Path) -> Statement:
+    """`out` is `video` with credentials, read again. Raises EncodeFailed; then there is no file."""
+    info = c2pa.C2paSignerInfo(c2pa.C2paSigningAlg.ES256, credential.chain, credential.key, None)
+    try:
+        with c2pa.Signer.from_info(info) as signer, c2pa.Builder(_document(video, made)) as builder:
+            builder.sign_file(video, out, signer)
+        stated = read_statement(out)
+    except c2pa.C2paError as error:
+        out.unlink(missing_ok=True)
+        raise EncodeFailed(f"{video.name} could not be signed: {error}") from error
+    if stated is None or not stated.intact or stated.marks != made.marks:
+        out.unlink(missing_ok=True)
+        raise EncodeFailed(f"{video.name} was signed, but its credentials do not read as written")
+    return stated
+
+
+def read_statement(video: Path) -> Statement | None:
+    """None where the file has no credentials, or can have none. Raises EncodeFailed."""
+    try:
+        reader = c2pa.Reader.try_create(video)
+    except c2pa.C2paError.NotSupported:
+        return None
+    except c2pa.C2paError as error:
+        raise EncodeFailed(f"the credentials of {video.name} cannot be read: {error}") from error
+    if reader is None:
+        return None
+    with reader:
+        return _statement(reader)
+
+
+def _statement(reader: c2pa.Reader) -> Statement:
+    active = reader.get_active_manifest() or {}
+    said = {each["label"]: each["data"] for each in active.get("assertions", ())}
+    actions = said.get("c2pa.actions.v2", {}).get("actions", ())
+    binding = said.get("c2pa.soft-binding", {})
+    ours = binding.get("alg") == ALGORITHM
+    results = (reader.get_validation_results() or {}).get("activeManifest", {})
+    return Statement(
+        state=str(reader.get_validation_state()),
+        issuer=str(active.get("signature_info", {}).get("issuer", "")),
+        video=said.get(VIDEO, {}),
+        marks=tuple(block["value"] for block in binding.get("blocks", ()) if ours),
+        source=next((a["digitalSourceType"] for a in actions if "digitalSourceType" in a), ""),
+        problems=tuple(each["code"] for each in results.get("failure", ())),
+    )
+
+
+def _document(video: Path, made: Made) -> str:
+    agent = {"name": made.renderer, "version": made.renderer_version}
+    created = {"action": "c2pa.created", "digitalSourceType": SOURCE, "softwareAgent": agent}
+    blocks = [{"scope": {}, "value": mark} for mark in made.marks]
+    stated = {
+        "c2pa.actions.v2": {"actions": [created, {"action": "c2pa.watermarked.bound"}]},
+        "cawg.training-mining": {
+            "entries": {f"cawg.{use}": {"use": "notAllowed"} for use in _USES}
+        },
+        "c2pa.soft-binding": {"alg": ALGORITHM, "blocks": blocks},
+        VIDEO: {"id": made.id, "renderer": made.renderer, "code": made.code},
+    }
+    generator = {"name": "Avatar Orchestrator", "version": made.generator_version}
+    return json.dumps(
+        {
+            "claim_generator_info": [generator],
+            "title": video.name,
+            "assertions": [{"label": label, "data": data} for label, data in stated.items()],
+        }
+    )
