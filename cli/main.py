@@ -12,6 +12,7 @@ from typer.exceptions import TyperException
 from cli.autoscale import autoscale
 from cli.check import check
 from cli.cost import cost
+from cli.explain import explain, reproduce
 from cli.keys import keys
 from cli.render import render
 from cli.serve import serve
@@ -45,6 +46,8 @@ app.command()(up)
 app.command()(check)
 app.command()(cost)
 app.command()(verify)
+app.command()(explain)
+app.command()(reproduce)
 app.command()(voices)
 app.command()(serve)
 app.add_typer(keys)

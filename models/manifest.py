@@ -10,6 +10,8 @@ LIBRARIES = ("avatar-orchestrator", "av", "numpy", "opencv-python-headless", "to
 
 
 class Manifest(Contract):
+    id: str = ""  # the video's, as in its credentials and behind its marks
+    marks: tuple[str, ...] = ()  # that its segments carry unseen, hexadecimal
     request: VideoRequest
     seed: int
     frames: int

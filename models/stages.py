@@ -99,6 +99,7 @@ class RenderedClip(Contract):
     renderer_version: str
     warnings: tuple[str, ...] = ()
     segments: int = 1
+    video_id: str = ""  # as its credentials have it
     marks: tuple[str, ...] = ()  # of the segments, hexadecimal, in order
     prepare_s: float  # of all segments together, as is render_s
     render_s: float

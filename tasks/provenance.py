@@ -46,8 +46,9 @@ def sign_video(clip: RenderedClip, delivery: Delivery) -> RenderedClip:
     identity = video_id(clip, delivery)
     for mark in clip.marks:
         keep(Carrier(video=identity, clip=clip.video), carrier_key(mark, identity))
+    named = clip.model_copy(update={"video_id": identity})
     if not _can_sign(clip):
-        return clip.model_copy(update={"warnings": (*clip.warnings, UNSIGNED)})
+        return named.model_copy(update={"warnings": (*clip.warnings, UNSIGNED)})
     (signed,) = signed_files(clip, delivery)
     with store().work_folder() as folder:
         out = folder / Path(signed).name
@@ -55,7 +56,7 @@ def sign_video(clip: RenderedClip, delivery: Delivery) -> RenderedClip:
         sha256 = file_sha256(out)
         store().put(out, signed)
     warnings = (*clip.warnings, DEVELOPMENT) if development else clip.warnings
-    return clip.model_copy(update={"video": signed, "sha256": sha256, "warnings": warnings})
+    return named.model_copy(update={"video": signed, "sha256": sha256, "warnings": warnings})
 
 
 def _can_sign(clip: RenderedClip) -> bool:

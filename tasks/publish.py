@@ -84,6 +84,8 @@ def _manifest(
     files: dict[str, Path],
 ) -> Manifest:
     return Manifest(
+        id=clip.video_id,
+        marks=clip.marks,
         request=request,
         seed=request.look.seed,
         frames=clip.frames,

@@ -78,12 +78,21 @@ def readings(path: Path) -> Iterator[tuple[Window, Reading]]:
     if not seen:
         return
     pictures = [_beside(window.luma) for window in seen]
-    whole = np.asarray(np.mean(pictures, axis=0), np.float32)
-    place = locate(whole)
+    whole, place = _located(pictures)
     for window, picture in zip(seen, pictures, strict=True):
         yield window, read(cells_at(picture, place))
     if len(seen) > 1:
         yield replace(seen[0], stop_s=seen[-1].stop_s), read(cells_at(whole, place))
+
+
+def located(path: Path) -> tuple[F32, Place]:
+    """What a whole video has beside its pictures, and where a square lies in it."""
+    return _located([_beside(window.luma) for window in windows(path)])
+
+
+def _located(pictures: list[F32]) -> tuple[F32, Place]:
+    whole = np.asarray(np.mean(pictures, axis=0), np.float32)
+    return whole, locate(whole)
 
 
 def windows(path: Path) -> Iterator[Window]:
