@@ -17,6 +17,7 @@ WORK = (  # what any run makes again from its request
     "quality",
     "scripts",
     "segments",
+    "signed",
     "speech",
 )
 SCHEME = "store:"
