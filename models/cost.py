@@ -29,6 +29,7 @@ class Hosted(Contract):
 
     name: str
     per_minute: float = Field(gt=0)  # USD a minute of video
+    source: str  # where it was read
 
 
 class Prices(Contract):

@@ -1,0 +1,124 @@
+variable "name" { type = string }
+variable "image" { type = string }
+variable "ami" { type = string }
+variable "secret_arn" { type = string }
+variable "size" { type = object({ types = list(string), min = number, max = number, on_demand_base = number, spot_percent = number }) }
+variable "instance_profile" { type = string }
+variable "subnets" { type = list(string) }
+variable "security_group" { type = string }
+locals {
+  group = "${var.name}-workers"
+  hook  = "drain"
+}
+resource "aws_launch_template" "this" {
+  name_prefix            = "${var.name}-worker-"
+  image_id               = var.ami
+  vpc_security_group_ids = [var.security_group]
+  user_data = base64encode(templatefile("${path.module}/../../start.sh", {
+    image   = var.image
+    secret  = var.secret_arn
+    options = "--gpus all -e AVATAR_SCALE_GROUP=${local.group} -e AVATAR_SCALE_HOOK=${local.hook}"
+    command = "python -m infra.autoscaler.drain -- prefect --no-prompt worker start --pool gpu"
+  }))
+  iam_instance_profile { arn = var.instance_profile }
+  metadata_options {
+    http_tokens                 = "required"
+    http_put_response_hop_limit = 2 # the container reads the notice of a spot interruption
+  }
+  block_device_mappings {
+    device_name = "/dev/xvda"
+    ebs {
+      encrypted   = true
+      volume_size = 100
+    }
+  }
+}
+resource "aws_autoscaling_group" "this" {
+  name                = local.group
+  min_size            = var.size.min
+  max_size            = var.size.max
+  vpc_zone_identifier = var.subnets
+  capacity_rebalance  = true
+  enabled_metrics     = ["GroupInServiceInstances", "GroupDesiredCapacity"]
+  mixed_instances_policy {
+    instances_distribution {
+      on_demand_base_capacity                  = var.size.on_demand_base
+      on_demand_percentage_above_base_capacity = 100 - var.size.spot_percent
+      spot_allocation_strategy                 = "price-capacity-optimized"
+    }
+    launch_template {
+      launch_template_specification {
+        launch_template_id = aws_launch_template.this.id
+        version            = "$Latest"
+      }
+      dynamic "override" {
+        for_each = var.size.types
+        content { instance_type = override.value }
+      }
+    }
+  }
+  tag {
+    key                 = "project"
+    value               = "avatar"
+    propagate_at_launch = true
+  }
+  lifecycle { ignore_changes = [desired_capacity] } # the autoscaler's
+}
+resource "aws_autoscaling_lifecycle_hook" "drain" {
+  name                   = local.hook
+  autoscaling_group_name = aws_autoscaling_group.this.name
+  lifecycle_transition   = "autoscaling:EC2_INSTANCE_TERMINATING"
+  heartbeat_timeout      = 360 # longer than a segment
+  default_result         = "CONTINUE"
+}
+# The autoscaler (`avatar autoscale --group`) sizes each step; these hold where it is away.
+resource "aws_autoscaling_policy" "up" {
+  name                   = "up"
+  autoscaling_group_name = aws_autoscaling_group.this.name
+  policy_type            = "StepScaling"
+  adjustment_type        = "ChangeInCapacity"
+  step_adjustment {
+    metric_interval_lower_bound = 0
+    metric_interval_upper_bound = 40
+    scaling_adjustment          = 1
+  }
+  step_adjustment {
+    metric_interval_lower_bound = 40
+    scaling_adjustment          = 4
+  }
+}
+resource "aws_autoscaling_policy" "down" {
+  name                   = "down"
+  autoscaling_group_name = aws_autoscaling_group.this.name
+  policy_type            = "StepScaling"
+  adjustment_type        = "ChangeInCapacity"
+  step_adjustment {
+    metric_interval_upper_bound = 0
+    scaling_adjustment          = -1
+  }
+}
+resource "aws_cloudwatch_metric_alarm" "up" {
+  alarm_name          = "${local.group}-queue-long"
+  namespace           = "Avatar"
+  metric_name         = "avatar_pool_waiting_runs"
+  dimensions          = { pool = "gpu" }
+  statistic           = "Maximum"
+  period              = 60
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 10
+  alarm_actions       = [aws_autoscaling_policy.up.arn]
+}
+resource "aws_cloudwatch_metric_alarm" "down" {
+  alarm_name          = "${local.group}-queue-short"
+  namespace           = "Avatar"
+  metric_name         = "avatar_pool_waiting_runs"
+  dimensions          = { pool = "gpu" }
+  statistic           = "Maximum"
+  period              = 60
+  evaluation_periods  = 5
+  comparison_operator = "LessThanThreshold"
+  threshold           = 3
+  alarm_actions       = [aws_autoscaling_policy.down.arn]
+}
+output "group" { value = aws_autoscaling_group.this.name }
