@@ -9,7 +9,7 @@ READY := .venv/.ready
 MODELS := .venv/.models
 
 .PHONY: setup demo up test check studio-pictures bench bench-portraits bench-renderers bench-segments bench-orchestration \
-	bench-queue bench-gateway lock clean
+	bench-queue bench-gateway images lock clean
 
 setup: $(READY) $(MODELS)
 
@@ -78,6 +78,10 @@ bench-queue: setup
 # SECONDS=120 of 1 to 100 users, then bursts; with Prefect and an idle worker beside it.
 bench-gateway: setup
 	$(BIN)/python -m tests.perf.bench_gateway $(SECONDS)
+
+# The gateway's image, built without a container engine, and asked whether it answers.
+images:
+	infra/docker/smoke.sh
 
 lock:
 	$(BIN)/pip install --quiet uv

@@ -1,6 +1,6 @@
 """`terraform validate` and `terraform test`, against mock providers: nothing is made.
 
-TF_PLUGIN_MIRROR names a folder with registry.terraform.io/hashicorp/aws, so that nothing is fetched.
+TF_PLUGIN_MIRROR names a folder with registry.terraform.io/hashicorp/aws: nothing is fetched.
 """
 
 import os

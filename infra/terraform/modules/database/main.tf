@@ -31,5 +31,6 @@ resource "aws_db_instance" "this" {
   auto_minor_version_upgrade          = true
   performance_insights_enabled        = true
   iam_database_authentication_enabled = true
+  enabled_cloudwatch_logs_exports     = ["postgresql"]
 }
 output "identifier" { value = aws_db_instance.this.identifier }

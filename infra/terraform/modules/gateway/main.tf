@@ -15,6 +15,7 @@ resource "aws_lb" "this" {
   subnets                    = var.public_subnets
   security_groups            = [var.groups.balancer]
   drop_invalid_header_fields = true
+  enable_deletion_protection = true
   idle_timeout               = 120 # events of a video are sent at least so often
 }
 resource "aws_lb_target_group" "this" {
