@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import av
 import pytest
 
 from tests.orchestra import ROOT
@@ -53,13 +54,19 @@ def test_a_video_is_made_across_the_pools(stack: Stack, portrait_file: Path) -> 
     ]
 
 
+def packets(video: Path) -> list[bytes]:
+    """What is encoded in it: each delivery is signed with a name and a time of its own."""
+    with av.open(str(video)) as container:
+        return [bytes(packet) for packet in container.demux()]
+
+
 def test_the_same_request_again_renders_nothing(stack: Stack, portrait_file: Path) -> None:
     stack.finish("avatar-video/cpu", video(portrait_file, "videos/first"))
     again = stack.finish("avatar-video/cpu", video(portrait_file, "videos/again"))
     assert again["state_type"] == "COMPLETED", again["state"]
     assert stack.runs(parent_of=again["id"]) == []
     one, other = (stack.store / "videos" / name / "video.mp4" for name in ("first", "again"))
-    assert one.read_bytes() == other.read_bytes()
+    assert packets(one) == packets(other)
 
 
 def test_a_cancelled_video_ends_and_the_next_is_made(stack: Stack, portrait_file: Path) -> None:
