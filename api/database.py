@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 from sqlalchemy import Connection, event, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
@@ -131,8 +132,15 @@ def is_duplicate(error: IntegrityError) -> bool:
     return "unique" in text or "duplicate" in text
 
 
+REFUSING = (  # PostgreSQL's own, as it starts, stops or is full; met while connecting
+    asyncpg.PostgresConnectionError,
+    asyncpg.exceptions.OperatorInterventionError,
+    asyncpg.exceptions.InsufficientResourcesError,
+)
+
+
 def is_away(error: Exception) -> bool:
     """Whether the database, and not what was asked of it, is the reason."""
     if isinstance(error, DBAPIError):
         return error.connection_invalidated or isinstance(error, OperationalError | InterfaceError)
-    return isinstance(error, ConnectionError | TimeoutError | PoolTimeout)
+    return isinstance(error, (ConnectionError, TimeoutError, PoolTimeout, *REFUSING))

@@ -17,7 +17,7 @@ from pydantic import BaseModel, Field
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.exceptions import HTTPException
 
-from api.database import is_away
+from api.database import REFUSING, is_away
 from models.errors import (
     AudioTooLarge,
     AvatarError,
@@ -125,7 +125,7 @@ def answer(problem: Problem, request: Request) -> JSONResponse:
 def install(app: FastAPI) -> None:
     app.add_exception_handler(Problem, _problem)
     app.add_exception_handler(AvatarError, _avatar_error)
-    for kind in (SQLAlchemyError, OSError):  # a driver's own is an OSError while it connects
+    for kind in (SQLAlchemyError, OSError, *REFUSING):  # a driver's own while it connects
         app.add_exception_handler(kind, _database)
     app.add_exception_handler(RequestValidationError, _validation)
     app.add_exception_handler(HTTPException, _http)

@@ -26,6 +26,9 @@ def autoscale(
     ] = None,
     region: Annotated[str | None, Option(help="Region of the group.")] = None,
     hook: Annotated[str | None, Option(help="The group's terminating lifecycle hook.")] = None,
+    watch_only: Annotated[
+        bool | None, Option("--watch-only", help="Tell what is wanted; others start workers.")
+    ] = None,
     host: Annotated[str | None, Option(help="Address that the exporter listens on.")] = None,
     port: Annotated[int | None, Option(help="Port of the exporter; default 9095.")] = None,
 ) -> None:

@@ -60,6 +60,7 @@ class Segment(Contract):
     cues: tuple[BurnedCue, ...] = ()
     renderer: str
     weights: str = ""  # sha256 of those that the renderer needs
+    marked: bool = False
 
     @property
     def facts(self) -> str:
@@ -71,9 +72,9 @@ class Segment(Contract):
         return self.stop - self.first
 
     @property
-    def mark(self) -> int:
+    def mark(self) -> int | None:
         """What its frames say, unseen: the first bits of the digest that is its key."""
-        return int(self.key.rsplit("/", 1)[1][:PAYLOAD_DIGITS], 16)
+        return None if not self.marked else int(self.key.rsplit("/", 1)[1][:PAYLOAD_DIGITS], 16)
 
 
 class RenderedSegment(Contract):

@@ -36,7 +36,14 @@ def clip_files(
 ) -> tuple[str, str]:
     """The video and the motion that it was commanded."""
     drawn_by = loaded.chosen(renderer).identity
-    made_of = (portrait.image, portrait.face_index, speech.recording, mouth.track, drawn_by)
+    made_of = (
+        portrait.image,
+        portrait.face_index,
+        speech.recording,
+        mouth.track,
+        drawn_by,
+        settings().watermark,
+    )
     name = key_of("clips", *made_of, *_seen_of(look))
     return f"{name}.{'webm' if look.transparent else 'mp4'}", f"{name}.motion.npz"
 
@@ -101,7 +108,7 @@ def render_clip(
             renderer=made[0].renderer,
             renderer_version=made[0].renderer_version,
             segments=len(made),
-            marks=tuple(f"{segment.mark:0{PAYLOAD_DIGITS}x}" for segment in segments),
+            marks=_marks(segments),
             prepare_s=sum(segment.prepare_s for segment in made),
             render_s=sum(segment.render_s for segment in made),
             join_s=time.perf_counter() - joining,
@@ -132,3 +139,8 @@ def _made(segments: list[Segment]) -> list[RenderedSegment]:
     progress.advance(sum(segment.frames for segment in segments if segment not in missing))
     render_in_pool(deployment, missing, progress)
     return [make_segment(segment, lambda frames: None) for segment in segments]
+
+
+def _marks(segments: list[Segment]) -> tuple[str, ...]:
+    given = (segment.mark for segment in segments)
+    return tuple(f"{mark:0{PAYLOAD_DIGITS}x}" for mark in given if mark is not None)

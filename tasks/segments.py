@@ -40,6 +40,7 @@ def segments_of(
             cues=_within(cues, span, plan),
             renderer=renderer.name,
             weights=renderer.weights,
+            marked=settings().watermark,
         )
         for span in plan.spans
     ]
@@ -95,7 +96,7 @@ def _key(segment: Segment, motion: MotionTrack) -> str:
     background = segment.look.background.model_copy(update={"picture": picture})
     look = segment.look.model_copy(update={"background": background})
     drawn_by = segment.renderer, segment.weights
-    made_of = (segment.portrait, segment.face_index, *drawn_by, look, rows, where)
+    made_of = (segment.portrait, segment.face_index, *drawn_by, look, rows, where, segment.marked)
     suffix = "webm" if look.transparent else "mp4"
     return f"{key_of('segments', *made_of, *segment.cues)}.{suffix}"
 

@@ -36,6 +36,10 @@ class Settings(BaseSettings):
     max_batch_size: int | None = Field(
         default=None, ge=1, validation_alias="MAX_BATCH_SIZE", description="Frames at once."
     )
+    watermark: bool = Field(
+        default=False,
+        description="Frames carry an invisible mark that outlives another encoding.",
+    )
     signing_credential: Path | None = Field(
         default=None,
         description="PEM file that videos are signed with: key, certificate, chain. Empty: one "

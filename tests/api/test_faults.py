@@ -208,6 +208,7 @@ def test_a_result_that_does_not_come_is_read_later(
         reader = ending.Ending(database, store_at(s3_api.settings.store), prices)
         with pytest.raises(ServiceUnavailable, match="in time"):
             await reader.result("vid_1")
+        monkeypatch.setattr(ending, "READ_S", 30.0)
         return await reader.result("vid_1")
 
     proxy.faults.append(Fault("HEAD", wait_s=1.0))
