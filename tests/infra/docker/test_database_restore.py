@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,18 +20,16 @@ PROGRAMS = Path("/usr/lib/postgresql")
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]:
+def server() -> Iterator[tuple[Path, str]]:
     """Programs and the address of a PostgreSQL that ends with the tests."""
     programs = next(iter(sorted(PROGRAMS.glob("*/bin"), reverse=True)), None)
     if programs is None:
         pytest.skip("needs Debian's postgresql")
-    folder = tmp_path_factory.mktemp("postgres")
+    folder = Path(tempfile.mkdtemp(prefix="avatar-postgres-"))  # where another user may go
     as_user: list[str] = []
     if os.getuid() == 0:  # PostgreSQL refuses root
         as_user = ["setpriv", "--reuid=postgres", "--regid=postgres", "--clear-groups"]
         shutil.chown(folder, "postgres", "postgres")
-        for parent in list(folder.parents)[:2]:
-            parent.chmod(0o755)
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     data = folder / "data"
@@ -44,6 +43,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str
         yield programs, f"postgresql://avatar@127.0.0.1:{port}"
     finally:
         subprocess.run([*control, "stop", "--mode=immediate"], check=True, cwd="/")
+        shutil.rmtree(folder)
 
 
 def test_a_dump_brings_every_row_back(server: tuple[Path, str], tmp_path: Path) -> None:
