@@ -92,7 +92,7 @@ lock:
 		pyproject.toml requirements/torch-needs.in requirements/build.in
 	$(LOCK_IMAGE) --extra api --extra infra \
 		--output-file requirements/gateway.txt pyproject.toml requirements/build.in
-	$(LOCK_IMAGE) --extra render --extra engines --extra api --extra infra \
+	$(LOCK_IMAGE) --extra render --extra engines --extra api --extra infra --extra trust \
 		--output-file requirements/worker.txt \
 		pyproject.toml requirements/torch-needs.in requirements/build.in
 

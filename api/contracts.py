@@ -202,6 +202,9 @@ class NewVideo(Resource):
     speech: Speech
     look: Look = Look()
     renderer: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,40}$")] = "auto"
+    commercial: bool = Field(
+        default=False, description="Refuse renderers whose licence is for research only."
+    )
     priority: Priority = Field(default="default", description="Which queue it waits in.")
     metadata: Labels = Field(default={}, description="Yours; returned and in every event.")
     max_price: Decimal | None = Field(

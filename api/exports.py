@@ -4,7 +4,6 @@ The address, which is a secret, lies in a row that is there only while it is nee
 it stands on the video. An export that dies with its process begins again.
 """
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from datetime import timedelta
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from api.background import Tasks
 from api.clock import now
 from api.contracts import DestinationState, NewVideo
 from api.database import Database
@@ -55,20 +55,16 @@ def ask_for(session: AsyncSession, video: Video, request: NewVideo) -> None:
 class Exports:
     def __init__(self, database: Database, sender: Sender) -> None:
         self._database, self._sender = database, sender
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._tasks = Tasks()
 
     async def start(self) -> None:
         """Begin with what is due and is not begun with."""
         for due in await self._due():
             if due.video not in self._tasks:
-                task = asyncio.create_task(self._guarded(due), name=f"export {due.video}")
-                self._tasks[due.video] = task
+                self._tasks.begin(due.video, self._guarded(due))
 
     async def stop(self) -> None:
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.stop()
 
     async def _due(self) -> Sequence[Due]:
         query = (
@@ -91,8 +87,6 @@ class Exports:
             await self._export(due)
         except Exception:
             log.exception("the export of %s could not be noted", due.video)
-        finally:
-            self._tasks.pop(due.video, None)
 
     async def _export(self, due: Due) -> None:
         if not due.keys:

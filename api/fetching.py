@@ -20,6 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api import accounts, events, uploads
 from api.accepting import Desk, check_price, uploads_of
+from api.background import Tasks
 from api.contracts import NewVideo
 from api.database import Database
 from api.ending import Ending, open_video
@@ -61,7 +62,7 @@ class Fetching:
     ) -> None:
         self._database, self._fetcher, self._store = database, fetcher, store
         self._desk, self._ending = desk, ending
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._tasks = Tasks()
         self._files = asyncio.Semaphore(FILES)
         self._hosts: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
@@ -69,14 +70,10 @@ class Fetching:
         """Begin with what waits and is not begun with."""
         for video in await self._wanted():
             if video.id not in self._tasks and len(self._tasks) < VIDEOS:
-                task = asyncio.create_task(self._guarded(video), name=f"fetch {video.id}")
-                self._tasks[video.id] = task
+                self._tasks.begin(video.id, self._guarded(video))
 
     async def stop(self) -> None:
-        tasks = list(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.stop()
 
     async def _wanted(self) -> Sequence[Video]:
         """Each owner's oldest."""
@@ -98,8 +95,6 @@ class Fetching:
         except Exception:
             log.exception("the inputs of %s could not be fetched on our side", video.id)
             await asyncio.sleep(AWAY_S)
-        finally:
-            self._tasks.pop(video.id, None)
 
     async def _fetch(self, video: Video) -> None:
         """Raises what is our own fault."""

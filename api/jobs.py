@@ -13,9 +13,9 @@ import httpx
 
 from api.clock import now
 from models.errors import ServiceRefused, ServiceUnavailable
-from models.fair_share import HORIZON, WAITING, start_time
+from models.fair_share import CALLER, HORIZON, WAITING, start_time
 
-CALLER, VIDEO = "caller:", "video:"
+VIDEO = "video:"
 QUEUES = ("high", "default", "batch")  # in the order in which a pool takes from them
 PAGE = 200  # the most that Prefect lists at once
 MOST_WAITING = 5 * PAGE

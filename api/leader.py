@@ -1,6 +1,5 @@
 """One gateway of all does what only one may do: a lease in the database says which."""
 
-import asyncio
 import logging
 import os
 import secrets
@@ -9,9 +8,10 @@ import time
 from datetime import timedelta
 
 from sqlalchemy import or_, update
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
 
 from api import direct
+from api.background import PAUSE_S, Passes
 from api.clock import now
 from api.database import Database
 from api.dispatch import Dispatcher
@@ -28,9 +28,7 @@ log = logging.getLogger(__name__)
 
 NAME = "dispatcher"
 HOLD = timedelta(seconds=6)
-PAUSE_S = 0.5
 EARLY_S = 0.05  # a timer that fires a little too soon must not cost a whole pause
-AWAY_S = 2.0  # after Prefect or the database did not answer
 TIDY_EVERY = 1_200  # passes
 
 
@@ -51,24 +49,17 @@ class Leader:
         self._dispatcher, self._reconciler = dispatcher, reconciler
         self._fetching, self._exports = fetching, exports
         self._holder = f"{socket.gethostname()[:32]}-{os.getpid()}-{secrets.token_hex(4)}"
-        self._wake = asyncio.Event()
+        self._loop = Passes("dispatcher", self._pass)
         self._passes = 0
         self._reconcile_at = 0.0
         self.prefect_up: bool | None = None  # None: this process has not asked yet
 
     def wake(self) -> None:
         """Something was accepted: do not wait for the next pass."""
-        self._wake.set()
+        self._loop.wake()
 
     async def run(self) -> None:
-        while True:
-            pause = await self._guarded_pass()
-            try:
-                await asyncio.wait_for(self._wake.wait(), pause)
-            except TimeoutError:
-                continue
-            finally:
-                self._wake.clear()
+        await self._loop.run()
 
     async def release(self) -> None:
         """So that another process takes over at once."""
@@ -79,26 +70,19 @@ class Leader:
                 update(Lease).where(Lease.holder == self._holder).values(until=now())
             )
 
-    async def _guarded_pass(self) -> float:
-        """Nothing that goes wrong in a pass ends the loop: the next one begins afresh."""
-        try:
-            await self._pass()
-        except AvatarError as error:
-            self._prefect_is(False, str(error))
-            return AWAY_S
-        except (SQLAlchemyError, OSError) as error:
-            log.error("the database does not answer: %s", error)
-            return AWAY_S
-        except Exception:
-            log.exception("a pass of the dispatcher failed")
-            return AWAY_S
-        return PAUSE_S
-
-    async def _pass(self) -> None:
+    async def _pass(self) -> bool:
         holds = await self.hold()
         self._metrics.leader.set(holds)
-        if not holds:
-            return
+        try:
+            if holds:
+                await self._lead()
+        except AvatarError as error:
+            self._prefect_is(False, str(error))
+            return False
+        return True
+
+    async def _lead(self) -> None:
+        """Raises ServiceError where Prefect does not answer."""
         await self._fetching.start()
         await self._exports.start()
         ordered = await self._dispatcher.dispatch()

@@ -67,6 +67,7 @@ def video_request(request: public.NewVideo, uploads: Uploads, key_prefix: str) -
         speech=_speech(request.speech, uploads),
         look=_look(request.look, uploads),
         renderer=request.renderer,
+        commercial=request.commercial,
         delivery=delivery_to(key_prefix),
     )
 

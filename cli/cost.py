@@ -46,6 +46,7 @@ def cost(
         month = other.per_minute * load.videos * load.seconds / 60
         typer.echo(f"{other.name}: {other.per_minute:.2f} a minute, {month:.2f} a month")
     typer.echo(
-        f"USD, prices of {table.as_of}, {table.region}: GPUs that render alone, without storage, "
-        "gateway, database and traffic"
+        f"USD, list prices of {table.as_of}, {table.region}: look them up before you quote them, "
+        "or give your own with --prices. GPUs that render alone, without storage, gateway, "
+        "database and traffic"
     )

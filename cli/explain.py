@@ -7,18 +7,18 @@ from hashlib import sha256
 from itertools import zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from typer import Argument
 
-from models.contracts import Delivery, VideoRequest
+from models.contracts import Delivery
 from models.delivery import MANIFEST
 from models.errors import InvalidRequest
 from models.manifest import Manifest
+from models.storage import file_sha256
 
 DIFFERENT = 1
-STORED = "store:"
 
 Video = Annotated[str, Argument(help="A video that was made here, or its id in the store.")]
 
@@ -32,8 +32,10 @@ def explain(video: Video) -> None:
 
 def reproduce(video: Video) -> None:
     """Make a video again from nothing but its manifest; exit code 1 where a frame differs."""
+    from tasks.inputs import input_file, with_files
+
     file, manifest = _found(video)
-    request = _from_files(manifest.request)
+    request = with_files(manifest.request, lambda place, most: str(input_file(place)))
     with TemporaryDirectory() as name:
         again = Path(name) / f"again{file.suffix}"
         delivery = Delivery(output=str(again), contact_sheet=False)
@@ -72,7 +74,7 @@ def _facts(file: Path, manifest: Manifest) -> Iterator[tuple[str, str]]:
     yield "code", manifest.code
     for role, digest in manifest.inputs.items():
         yield f"made of {role}", digest
-    kept = sha256(file.read_bytes()).hexdigest() == manifest.outputs.get(file.suffix)
+    kept = file_sha256(file) == manifest.outputs.get(file.suffix)
     yield "file", "as it was delivered" if kept else "changed since it was delivered"
     yield "marks", ", ".join(manifest.marks) or "none"
     for stage, seconds in manifest.timings_s.items():
@@ -92,19 +94,6 @@ def _other(manifest: Manifest) -> str:
     then = manifest.versions | {"our code": manifest.code}
     changed = [name for name in now if now[name] != then.get(name)]
     return f"other versions of {', '.join(changed)}" if changed else "the versions are the same"
-
-
-def _from_files(request: VideoRequest) -> VideoRequest:
-    """With inputs of the store as the files that they are."""
-    from tasks.policies import store
-
-    def resolved(value: Any) -> Any:  # noqa: ANN401
-        if isinstance(value, dict):
-            return {name: resolved(each) for name, each in value.items()}
-        stored = isinstance(value, str) and value.startswith(STORED)
-        return str(store().path(value.removeprefix(STORED))) if stored else value
-
-    return VideoRequest.model_validate(resolved(request.model_dump(mode="json")))
 
 
 @contextmanager

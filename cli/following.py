@@ -32,8 +32,8 @@ from prefect.client.schemas.sorting import ArtifactSort
 from prefect.exceptions import PrefectHTTPStatusError
 
 from models.errors import ServiceUnavailable
-from models.fair_share import WAITING
-from tasks.dispatch import CALLER, VIDEO
+from models.fair_share import CALLER, WAITING
+from tasks.dispatch import VIDEO
 
 LOOK_S = 1.0
 UNSERVED_S = 8.0  # a free worker takes a run sooner

@@ -104,6 +104,7 @@ def new_video(client: Client, request: VideoRequest, queue: public.Priority) -> 
         speech=_speech(client, request.speech),
         look=_look(client, request.look),
         renderer=request.renderer,
+        commercial=request.commercial,
         priority=queue,
     )
 

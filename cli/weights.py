@@ -71,10 +71,6 @@ def pull(
         typer.echo(f"{folder.pull(name).name}: ok")
 
 
-def _yes(fact: bool) -> str:
-    return "yes" if fact else "no"
-
-
 def _folder() -> "WeightsFolder":
     from models.weights.folder import FOLDER, WeightsFolder
     from tasks.settings import settings

@@ -60,13 +60,12 @@ async def _writing(session: AsyncSession) -> AsyncGenerator[AsyncSessionTransact
         SQLITE_BEGIN_MODE.reset(token)
 
 
-def main(host: str, port: int) -> None:
+def main(host: str = "127.0.0.1", port: str = "4200") -> None:
     """Serve until a signal."""
     queue_writers()
     keep_alive_s = get_current_settings().server.api.keepalive_timeout
-    uvicorn.run(APP, factory=True, host=host, port=port, timeout_keep_alive=keep_alive_s)
+    uvicorn.run(APP, factory=True, host=host, port=int(port), timeout_keep_alive=keep_alive_s)
 
 
 if __name__ == "__main__":
-    given = dict(enumerate(sys.argv[1:]))
-    main(given.get(0, "127.0.0.1"), int(given.get(1, "4200")))
+    main(*sys.argv[1:])

@@ -12,6 +12,7 @@ time. Who asks needs no memory: head and last are what the queue itself holds.
 
 from datetime import datetime, timedelta
 
+CALLER = "caller:"  # the tag before the name of whoever asked
 PACE = 1e-6  # seconds on the clock per second of work
 STEP = timedelta(microseconds=1)  # what a database keeps apart
 HORIZON = timedelta(seconds=1)  # no run waits so far ahead that wasn't meant for later

@@ -20,7 +20,7 @@ class Card:
     weights: str | None = None  # the name of those it needs
     hears: bool = False  # its mouth follows the sound itself: the motion must carry it
     rank: int = 0  # `auto` takes the highest that is fast enough
-    frames_per_s: tuple[tuple[str, float], ...] = ()  # seen at 512x512, by the device's type
+    frames_per_s: tuple[tuple[str, float], ...] = ()  # seen at 512x512, two cores or one card
     gpu_memory_mb: int = 0
 
     def speed_on(self, device: str) -> float:

@@ -17,7 +17,8 @@ from models.batch.results import RowResult, RowStatus
 from models.batch.work import Batch, delivered
 from models.contracts import Failure, VideoRequest, VideoResult
 from models.errors import InvalidRequest, MissingFile
-from tasks.dispatch import CALLER, due
+from models.fair_share import CALLER
+from tasks.dispatch import due
 from tasks.policies import keep, store
 
 VIDEO = "avatar-video/cpu"

@@ -28,9 +28,9 @@ from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.states import Scheduled
 
 from models.errors import InvalidRequest, ServiceRefused, ServiceUnavailable
-from models.fair_share import HORIZON, WAITING, start_time
+from models.fair_share import CALLER, HORIZON, WAITING, start_time
 
-CALLER, VIDEO = "caller:", "video:"
+VIDEO = "video:"
 
 
 def submit(

@@ -1,6 +1,7 @@
 """Where a request's files are: on this machine, or in the store that all machines share."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from models.contracts import MAX_AUDIO_BYTES, MAX_IMAGE_BYTES, RecordedSpeech, VideoRequest
@@ -28,12 +29,17 @@ def taken_in(request: VideoRequest) -> VideoRequest:
 
     What cannot be read stays as it is: the step that needs it says what is wrong.
     """
+    return with_files(request, _kept)
+
+
+def with_files(request: VideoRequest, changed: Callable[[str, int], str]) -> VideoRequest:
+    """The same request with each of its files, and how many bytes it may have, changed."""
     portrait, speech, look = request.portrait, request.speech, request.look
-    portrait = portrait.model_copy(update={"image": _kept(portrait.image, MAX_IMAGE_BYTES)})
+    portrait = portrait.model_copy(update={"image": changed(portrait.image, MAX_IMAGE_BYTES)})
     if isinstance(speech, RecordedSpeech):
-        speech = speech.model_copy(update={"audio": _kept(speech.audio, MAX_AUDIO_BYTES)})
+        speech = speech.model_copy(update={"audio": changed(speech.audio, MAX_AUDIO_BYTES)})
     if look.background.picture is not None:
-        picture = _kept(look.background.picture, MAX_IMAGE_BYTES)
+        picture = changed(look.background.picture, MAX_IMAGE_BYTES)
         background = look.background.model_copy(update={"picture": picture})
         look = look.model_copy(update={"background": background})
     return request.model_copy(update={"portrait": portrait, "speech": speech, "look": look})

@@ -24,8 +24,8 @@ from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.states import Cancelling, Pending, Scheduled
 
 from models.errors import SetupError
-from models.fair_share import PACE, STEP
-from tasks.dispatch import CALLER, VIDEO, turn
+from models.fair_share import CALLER, PACE, STEP
+from tasks.dispatch import VIDEO, turn
 
 PAGE = 200  # what the server lists at once
 QUEUE = "default"

@@ -16,11 +16,11 @@ from api.clock import now
 from api.contracts import BatchPage, BatchResource, NewBatch
 from api.gateway import Here
 from api.idempotency import IdempotencyKey, Once, Reply
-from api.ids import is_id, new_id
+from api.ids import new_id
 from api.json_bodies import JsonRoute
 from api.orders import upload_ids
+from api.owned import owned
 from api.pages import Cursor, Limit, page
-from api.problems import not_found
 from api.resources import batch_resource
 from api.responses import BODY, TEXT, links, problems
 from api.routes.videos import CREATED, check_stored
@@ -87,7 +87,7 @@ async def list_batches(
 async def get_batch(batch_id: str, caller: Reader, here: Here) -> BatchResource:
     """How many are where; the videos themselves: GET /v1/videos?batch=…"""
     async with here.database.reading() as session:
-        row = await _owned(session, caller.owner, batch_id)
+        row = await owned(session, Batch, caller.owner, batch_id)
         counts = await _counts(session, [row.id])
     return batch_resource(row, counts.get(row.id, {}))
 
@@ -103,7 +103,7 @@ async def get_batch(batch_id: str, caller: Reader, here: Here) -> BatchResource:
 async def report_batch(batch_id: str, caller: Reader, here: Here) -> Response:
     """What became of each, as a CSV, with your metadata in columns of their own."""
     async with here.database.reading() as session:
-        row = await _owned(session, caller.owner, batch_id)
+        row = await owned(session, Batch, caller.owner, batch_id)
         query = select(Video).where(Video.batch_id == row.id).order_by(Video.id)
         videos = (await session.scalars(query)).all()
     content = as_csv(videos, here.settings.currency)
@@ -117,7 +117,7 @@ async def report_batch(batch_id: str, caller: Reader, here: Here) -> Response:
 async def cancel_batch(batch_id: str, caller: Writer, here: Here) -> BatchResource:
     """Cancel what is not finished of it."""
     async with here.database.writing() as session:
-        row = await _owned(session, caller.owner, batch_id)
+        row = await owned(session, Batch, caller.owner, batch_id)
         query = select(Video).where(Video.batch_id == row.id, Video.open.is_(True))
         for video in (await session.scalars(query.order_by(Video.id).with_for_update())).all():
             if not video.cancel_asked:
@@ -138,12 +138,3 @@ async def _counts(session: AsyncSession, ids: Sequence[str]) -> dict[str, dict[s
     for batch_id, status, count in await session.execute(query):
         found.setdefault(batch_id or "", {})[status] = count
     return found
-
-
-async def _owned(session: AsyncSession, owner: str, batch_id: str) -> Batch:
-    row = None
-    if is_id(batch_id, "bat"):
-        row = await session.scalar(select(Batch).where(Batch.id == batch_id, Batch.owner == owner))
-    if row is None:
-        raise not_found("batch", batch_id)
-    return row

@@ -4,14 +4,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.auth import WebhookAdmin
 from api.clock import now
 from api.gateway import Here
 from api.ids import is_id
+from api.owned import owned
 from api.pages import Cursor, Limit, page
-from api.problems import not_found
 from api.responses import problems
 from api.routes.webhooks import check_enabled
 from api.strict import StrictRoute
@@ -51,7 +50,7 @@ async def list_deliveries(
 async def get_delivery(delivery_id: str, caller: WebhookAdmin, here: Here) -> DeliveryResource:
     """Its attempts, what was answered, and when it is tried again."""
     async with here.database.reading() as session:
-        return delivery_resource(await _owned(session, caller.owner, delivery_id))
+        return delivery_resource(await owned(session, Delivery, caller.owner, delivery_id))
 
 
 @router.post(
@@ -63,22 +62,10 @@ async def get_delivery(delivery_id: str, caller: WebhookAdmin, here: Here) -> De
 async def replay_delivery(delivery_id: str, caller: WebhookAdmin, here: Here) -> DeliveryResource:
     """Send the same message again, now, with its webhook-id and all its attempts before it."""
     async with here.database.writing() as session:
-        row = await _owned(session, caller.owner, delivery_id, change=True)
+        row = await owned(session, Delivery, caller.owner, delivery_id, change=True)
         if row.endpoint_id is not None:
             check_enabled(await session.get_one(Endpoint, row.endpoint_id))
         row.status, row.attempts, row.due_at = "pending", 0, now()
         row.delivered_at = None
     here.deliverer.wake()
     return delivery_resource(row)
-
-
-async def _owned(
-    session: AsyncSession, owner: str, delivery_id: str, *, change: bool = False
-) -> Delivery:
-    row = None
-    if is_id(delivery_id, "dlv"):
-        query = select(Delivery).where(Delivery.id == delivery_id, Delivery.owner == owner)
-        row = await session.scalar(query.with_for_update() if change else query)
-    if row is None:
-        raise not_found("delivery", delivery_id)
-    return row

@@ -8,10 +8,10 @@ from api.auth import Writer
 from api.contracts import UploadResource
 from api.gateway import Here
 from api.json_bodies import JsonRoute
+from api.owned import owned
 from api.problems import Problem
 from api.resources import upload_resource
 from api.responses import BODY, headers, links, problems
-from api.routes.uploads import owned_upload
 from api.tables import Upload
 from api.upload_contracts import DirectUpload, NewDirectUpload
 
@@ -62,7 +62,7 @@ async def complete_upload(
 ) -> UploadResource:
     """Have what was sent looked at, as any upload; what would not do is deleted."""
     async with here.database.reading() as session:
-        row = await owned_upload(session, caller.owner, upload_id)
+        row = await owned(session, Upload, caller.owner, upload_id)
     if row.status == "pending":
         row = await _completed(here, row)
     response.headers["Location"] = f"/v1/uploads/{row.id}"

@@ -14,9 +14,9 @@ from api.auth import Reader
 from api.database import Database
 from api.events import PROGRESS, WEBHOOK_TYPES
 from api.gateway import Here
+from api.owned import owned
 from api.problems import Problem
 from api.responses import problems
-from api.routes.videos import owned_video
 from api.strict import StrictRoute
 from api.tables import Event, Video
 
@@ -69,7 +69,7 @@ async def follow_video(
     """Everything that has happened, then everything that happens. A lost line may be resumed."""
     after = int(last_event_id or 0)
     async with here.database.reading() as session:
-        video = await owned_video(session, caller.owner, video_id)
+        video = await owned(session, Video, caller.owner, video_id)
         if not video.open and not await _since(session, video_id, after):
             return Response(status_code=204)
     streams: dict[str, int] = request.app.state.streams

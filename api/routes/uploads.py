@@ -7,15 +7,13 @@ from typing import Annotated, Literal
 import anyio
 from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy import delete, func, select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from api import uploads
 from api.auth import Reader, Writer
 from api.contracts import UploadPage, UploadResource
 from api.gateway import Here
-from api.ids import is_id
+from api.owned import owned
 from api.pages import Cursor, Limit, page
-from api.problems import not_found
 from api.recording import record
 from api.resources import upload_resource
 from api.responses import headers, links, problems
@@ -84,7 +82,7 @@ async def list_uploads(
 @router.get("/{upload_id}", response_model=UploadResource, responses=problems(404))
 async def get_upload(upload_id: str, caller: Reader, here: Here) -> UploadResource:
     async with here.database.reading() as session:
-        return upload_resource(await owned_upload(session, caller.owner, upload_id))
+        return upload_resource(await owned(session, Upload, caller.owner, upload_id))
 
 
 @router.delete(
@@ -95,7 +93,7 @@ async def get_upload(upload_id: str, caller: Reader, here: Here) -> UploadResour
 async def delete_upload(upload_id: str, caller: Writer, here: Here) -> Response:
     """Delete it; finished videos stay, waiting ones that need it fail."""
     async with here.database.writing() as session:
-        row = await owned_upload(session, caller.owner, upload_id)
+        row = await owned(session, Upload, caller.owner, upload_id)
         await session.execute(delete(Upload).where(Upload.id == row.id))
         others = await session.scalar(
             select(func.count()).select_from(Upload).where(Upload.key == row.key)
@@ -103,15 +101,3 @@ async def delete_upload(upload_id: str, caller: Writer, here: Here) -> Response:
     if not others:
         await anyio.to_thread.run_sync(here.store.delete, row.key)
     return Response(status_code=204)
-
-
-async def owned_upload(session: AsyncSession, owner: str, upload_id: str) -> Upload:
-    """Raises Problem 404, also for another owner's."""
-    row = None
-    if is_id(upload_id, "upl"):
-        row = await session.scalar(
-            select(Upload).where(Upload.id == upload_id, Upload.owner == owner)
-        )
-    if row is None:
-        raise not_found("upload", upload_id)
-    return row

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import anyio
 from fastapi import APIRouter, Query, Response
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api import dispatch
@@ -14,15 +14,14 @@ from api.gateway import Here, Showing
 from api.idempotency import IdempotencyKey, Once, Reply
 from api.ids import is_id
 from api.json_bodies import JsonRoute
+from api.owned import owned
 from api.pages import Cursor, Limit, page
-from api.problems import Problem, not_found
+from api.problems import Problem
 from api.responses import BODY, headers, links, problems
 from api.tables import Upload, Video
 
 router = APIRouter(prefix="/v1/videos", tags=["videos"], route_class=JsonRoute)
 
-# made once: what is asked most often
-OWNED = select(Video).where(Video.id == bindparam("name"), Video.owner == bindparam("owner"))
 CREATED = headers("Location", "Idempotency-Replayed")
 LINKS = links("video_id", "get_video", "cancel_video", "delete_video", "follow_video")
 
@@ -95,7 +94,7 @@ async def list_videos(
 async def get_video(video_id: str, caller: Reader, here: Here, showing: Showing) -> Response:
     """How far it is; the result, with links that are made anew each time, when it is done."""
     async with here.database.reading() as session:
-        shown = showing.video(await owned_video(session, caller.owner, video_id))
+        shown = showing.video(await owned(session, Video, caller.owner, video_id))
     # as it is: the framework would check and copy it once more
     return Response(shown.model_dump_json(), media_type="application/json")
 
@@ -111,7 +110,7 @@ async def cancel_video(
 ) -> VideoResource:
     """Stop it. What waits is cancelled at once, what is being rendered within seconds."""
     async with here.database.writing() as session:
-        row = await owned_video(session, caller.owner, video_id, change=True)
+        row = await owned(session, Video, caller.owner, video_id, change=True)
         if row.status in ("done", "failed"):
             raise Problem(409, "video_finished", f"it is {row.status} already: nothing to cancel")
         if row.open and not row.cancel_asked:
@@ -128,7 +127,7 @@ async def cancel_video(
 async def delete_video(video_id: str, caller: Writer, here: Here) -> Response:
     """Delete a finished video and its files. What it cost stays in your usage."""
     async with here.database.writing() as session:
-        row = await owned_video(session, caller.owner, video_id, change=True)
+        row = await owned(session, Video, caller.owner, video_id, change=True)
         if row.open:
             raise Problem(409, "video_not_finished", "it is still being made: cancel it first")
         await session.execute(delete(Video).where(Video.id == row.id))
@@ -139,16 +138,3 @@ async def delete_video(video_id: str, caller: Writer, here: Here) -> Response:
 def _delete_files(here: Here, video_id: str) -> None:
     for entry in list(here.store.entries(f"videos/{video_id}/")):
         here.store.delete(entry.key)
-
-
-async def owned_video(
-    session: AsyncSession, owner: str, video_id: str, *, change: bool = False
-) -> Video:
-    """Raises Problem 404, also for another owner's."""
-    row = None
-    if is_id(video_id, "vid"):
-        query = OWNED.with_for_update() if change else OWNED
-        row = await session.scalar(query, {"name": video_id, "owner": owner})
-    if row is None:
-        raise not_found("video", video_id)
-    return row

@@ -9,10 +9,11 @@ from api.auth import WebhookAdmin
 from api.clock import now
 from api.gateway import Here
 from api.idempotency import IdempotencyKey, Once, Reply
-from api.ids import is_id, new_id
+from api.ids import new_id
 from api.json_bodies import JsonRoute
+from api.owned import owned
 from api.pages import Cursor, Limit, page
-from api.problems import Problem, not_found
+from api.problems import Problem
 from api.responses import BODY, headers, links, problems
 from api.tables import WebhookOutbox
 from api.webhooks import fanout, queue
@@ -91,7 +92,7 @@ async def list_webhooks(
 async def get_webhook(webhook_id: str, caller: WebhookAdmin, here: Here) -> WebhookResource:
     """Whether it is enabled, and why not."""
     async with here.database.reading() as session:
-        return webhook_resource(await _owned(session, caller.owner, webhook_id))
+        return webhook_resource(await owned(session, Endpoint, caller.owner, webhook_id))
 
 
 @router.patch("/{webhook_id}", response_model=WebhookResource, responses=problems(404, *BODY))
@@ -100,7 +101,7 @@ async def change_webhook(
 ) -> WebhookResource:
     """Change its address, its events, or whether it is called at all."""
     async with here.database.writing() as session:
-        row = await _owned(session, caller.owner, webhook_id, change=True)
+        row = await owned(session, Endpoint, caller.owner, webhook_id, change=True)
         if request.url is not None:
             check_address(here.policy, request.url, "url")
             await _move(session, row, request.url)
@@ -123,7 +124,7 @@ async def change_webhook(
 async def delete_webhook(webhook_id: str, caller: WebhookAdmin, here: Here) -> Response:
     """Be told no more."""
     async with here.database.writing() as session:
-        row = await _owned(session, caller.owner, webhook_id, change=True)
+        row = await owned(session, Endpoint, caller.owner, webhook_id, change=True)
         await session.execute(delete(Endpoint).where(Endpoint.id == row.id))
     return Response(status_code=204)
 
@@ -134,7 +135,7 @@ async def rotate_webhook_secret(
 ) -> WebhookResource:
     """A new secret. For 24 hours messages carry the signatures of both."""
     async with here.database.writing() as session:
-        row = await _owned(session, caller.owner, webhook_id, change=True)
+        row = await owned(session, Endpoint, caller.owner, webhook_id, change=True)
         secret = here.keyring.rotate(row, now())
     return webhook_resource(row, secret)
 
@@ -154,7 +155,7 @@ async def rotate_webhook_secret(
 async def test_webhook(webhook_id: str, caller: WebhookAdmin, here: Here) -> DeliveryResource:
     """Send it a `webhook.test`, whichever events it wants."""
     async with here.database.writing() as session:
-        row = await _owned(session, caller.owner, webhook_id, change=True)
+        row = await owned(session, Endpoint, caller.owner, webhook_id, change=True)
         check_enabled(row)
         at = now()
         event = WebhookOutbox(
@@ -194,15 +195,3 @@ async def _check_room(session: AsyncSession, owner: str) -> None:
     count = select(func.count()).select_from(Endpoint).where(Endpoint.owner == owner)
     if (await session.scalar(count) or 0) >= MOST:
         raise Problem(409, "webhooks_full", f"there are {MOST} webhooks: delete one of them")
-
-
-async def _owned(
-    session: AsyncSession, owner: str, webhook_id: str, *, change: bool = False
-) -> Endpoint:
-    row = None
-    if is_id(webhook_id, "whk"):
-        query = select(Endpoint).where(Endpoint.id == webhook_id, Endpoint.owner == owner)
-        row = await session.scalar(query.with_for_update() if change else query)
-    if row is None:
-        raise not_found("webhook", webhook_id)
-    return row

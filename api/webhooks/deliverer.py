@@ -7,8 +7,8 @@ from datetime import timedelta
 from cryptography.fernet import InvalidToken
 from prometheus_client import Counter
 from pydantic import ValidationError
-from sqlalchemy.exc import SQLAlchemyError
 
+from api.background import Passes
 from api.clock import now
 from api.database import Database
 from api.resources import Shown
@@ -21,8 +21,6 @@ from api.webhooks.signing import Keyring
 log = logging.getLogger(__name__)
 
 SLOTS = 64  # attempts at once
-PAUSE_S = 0.5
-AWAY_S = 2.0  # after the database did not answer
 LEAVE_S = 5.0  # for attempts under way, when the process ends
 TIDY_EVERY = 7_200  # passes
 
@@ -39,23 +37,16 @@ class Deliverer:
         self._database, self._sender = database, sender
         self._keyring, self._shown, self._counted = keyring, shown, counted
         self._under_way: set[asyncio.Task[None]] = set()
-        self._wake = asyncio.Event()
+        self._loop = Passes("webhooks", self._pass)
         self._passes = 0
 
     def wake(self) -> None:
         """Something is due: do not wait for the next pass."""
-        self._wake.set()
+        self._loop.wake()
 
     async def run(self) -> None:
         try:
-            while True:
-                pause = await self._guarded_pass()
-                try:
-                    await asyncio.wait_for(self._wake.wait(), pause)
-                except TimeoutError:
-                    continue
-                finally:
-                    self._wake.clear()
+            await self._loop.run()
         finally:
             await self._leave()
 
@@ -75,21 +66,13 @@ class Deliverer:
         while self._under_way:
             await asyncio.wait(set(self._under_way))
 
-    async def _guarded_pass(self) -> float:
-        """Nothing that goes wrong in a pass ends the loop: the next one begins afresh."""
-        try:
-            await self.step()
-            self._passes += 1
-            if self._passes % TIDY_EVERY == 0:
-                async with self._database.writing() as session:
-                    await queue.forget_old(session)
-        except (SQLAlchemyError, OSError) as error:
-            log.error("the database does not answer: %s", error)
-            return AWAY_S
-        except Exception:
-            log.exception("a pass of the webhooks failed")
-            return AWAY_S
-        return PAUSE_S
+    async def _pass(self) -> bool:
+        await self.step()
+        self._passes += 1
+        if self._passes % TIDY_EVERY == 0:
+            async with self._database.writing() as session:
+                await queue.forget_old(session)
+        return True
 
     async def _deliver(self, claimed: Claimed) -> None:
         outcome = await self._attempt(claimed)

@@ -29,9 +29,8 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.states import Scheduled
 
 from infra.worker import outcome
-from models.fair_share import HORIZON, WAITING, start_time
+from models.fair_share import CALLER, HORIZON, WAITING, start_time
 
-CALLER = "caller:"
 PREFECT = f"{CALLER}prefect"
 COST_S = 30.0  # of a run that nobody measured
 EVERY_S = 10.0

@@ -55,7 +55,7 @@ def api(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("api.fetching.WAITS_S", (0.0, 0.0))
         patch.setattr("api.fetch.LIMIT_S", 2.0)
-        patch.setattr("api.leader.AWAY_S", 0.2)
+        patch.setattr("api.background.AWAY_S", 0.2)
         with gateway(settings) as running:
             yield running
 

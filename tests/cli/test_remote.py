@@ -4,7 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
+from api.database import Database
+from api.tables import Video
 from cli.main import run
 from models.contracts import Failure
 from tests.api.conftest import settings_for
@@ -46,6 +49,21 @@ def test_a_video_is_asked_for_and_fetched(
     (video,) = api.client("anna").get("/v1/videos").json()["data"]
     assert video["request"]["priority"] == "high"
     assert video["request"]["speech"]["script"] == WORDS
+
+
+def test_what_is_for_commerce_stays_so(
+    api: Api, monkeypatch: pytest.MonkeyPatch, portrait_file: Path, tmp_path: Path
+) -> None:
+    output = str(tmp_path / "me.mp4")
+    more = ("-o", output, "--no-wait", "--commercial")
+    assert submit(api, monkeypatch, "shop", portrait_file, *more) == 0
+
+    async def ordered(database: Database) -> list[bool]:
+        query = select(Video.order).where(Video.owner == "shop")
+        async with database.reading() as session:
+            return [order["commercial"] for order in await session.scalars(query)]
+
+    assert api.in_database(ordered) == [True]
 
 
 def test_the_same_again_fetches_what_was_asked_for(

@@ -27,7 +27,8 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, StateType
 
 from infra.pools import QUEUES, PoolSettings, make_pools
-from tasks.dispatch import CALLER, submit
+from models.fair_share import CALLER
+from tasks.dispatch import submit
 from tests.orchestra import Server, eventually, free_port, server_in
 from tests.perf.scenes import astronaut
 from tests.perf.table import report

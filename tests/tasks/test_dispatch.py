@@ -20,7 +20,8 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from infra.pools import PoolSettings, make_pools
 from infra.worker.turns import Turns
 from models.errors import InvalidRequest, ServiceUnavailable
-from tasks.dispatch import CALLER, submit
+from models.fair_share import CALLER
+from tasks.dispatch import submit
 
 POOL = "fair"
 NAME = "turn/fair"
