@@ -10,7 +10,6 @@ import typer
 from typer import Argument, Option
 
 from models.errors import InvalidRequest
-from models.stages import PAYLOAD_DIGITS
 
 if TYPE_CHECKING:
     from models.provenance.credentials import Statement
@@ -70,6 +69,8 @@ def _line(mark: "Mark") -> str:
 
 
 def _hex(mark: "Mark") -> str:
+    from models.stages import PAYLOAD_DIGITS
+
     return f"{mark.payload:0{PAYLOAD_DIGITS}x}"
 
 

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import av
 import pytest
 
+from tests.encoded import packets
 from tests.orchestra import ROOT
 from tests.stack.processes import Stack, running
 from tests.stack.servers import split_server
@@ -52,12 +52,6 @@ def test_a_video_is_made_across_the_pools(stack: Stack, portrait_file: Path) -> 
     assert [(one["work_pool_name"], one["state_type"]) for one in segments] == [
         ("gpu", "COMPLETED")
     ]
-
-
-def packets(video: Path) -> list[bytes]:
-    """What is encoded in it: each delivery is signed with a name and a time of its own."""
-    with av.open(str(video)) as container:
-        return [bytes(packet) for packet in container.demux()]
 
 
 def test_the_same_request_again_renders_nothing(stack: Stack, portrait_file: Path) -> None:
