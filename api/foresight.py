@@ -22,9 +22,10 @@ WORDS = {  # Prefect's names of tasks, in their order, and what people are told
     RENDERING: "Rendering",
     "check-quality": "Checking the quality",
     "draw-pictures": "Drawing pictures",
+    "sign-video": "Signing",
     "publish": "Delivering",
 }
-LAST = ("check-quality", "draw-pictures", "publish")  # timed together
+LAST = ("check-quality", "draw-pictures", "publish")  # timed together; signing takes no time
 STARTING = "Starting"
 
 
