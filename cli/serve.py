@@ -22,6 +22,7 @@ def serve(
 
     from api.app import create_app
     from api.logs import configure
+    from api.memory import return_large_buffers
     from api.settings import Settings
 
     given = {"host": host, "port": port, "open_access": open_access}
@@ -32,6 +33,7 @@ def serve(
             "or make keys with `avatar keys create`"
         )
     configure()
+    return_large_buffers()
     uvicorn.run(
         create_app(chosen),
         host=chosen.host,

@@ -108,9 +108,9 @@ def gpu(stage: Stage) -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def cpu(stage: Stage) -> Iterator[None]:
-    """A worker for parents."""
+    """A worker for parents, gone after the test: another kills a worker to see its run go on."""
     with worker(CPU, stage.folder / "cpu.log"):
         yield
 
