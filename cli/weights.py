@@ -6,6 +6,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from models.wav2lip.layout import RELU, Activation
+
 if TYPE_CHECKING:
     from models.weights.folder import WeightsFolder
 
@@ -37,6 +39,9 @@ def add(
         bool, typer.Option("--commercial-use/--research-only", help="What the licence allows.")
     ],
     layout: Annotated[str | None, typer.Option(help="Whose layout; default: the name's.")] = None,
+    activation: Annotated[
+        Activation, typer.Option(help="Of a wav2lip network: files don't tell. Leaky: 0.01.")
+    ] = RELU,
     sha256: Annotated[str | None, typer.Option(help="Accept only this file.")] = None,
 ) -> None:
     """Import a checkpoint: checked, converted to safetensors, its hash pinned."""
@@ -46,6 +51,7 @@ def add(
         licence=licence,
         commercial_use=commercial_use,
         layout=layout,
+        activation=activation,
         sha256=sha256,
     )
     typer.echo(f"{pin.name}: {pin.size / 1e6:.0f} MB, sha256 {pin.source_sha256}")

@@ -42,6 +42,7 @@ class Int8:
 @dataclass
 class Graph:
     int8: Int8 | None = None
+    leak: float = 0.0  # what its ReLUs let through of what is negative
     nodes: list[Any] = field(default_factory=list)
     constants: list[Any] = field(default_factory=list)
     inputs: list[Any] = field(default_factory=list)
@@ -88,7 +89,7 @@ class Graph:
         return self._add("Add", [x, y])
 
     def relu(self, x: str) -> str:
-        return self._add("Relu", [x])
+        return self._add("LeakyRelu", [x], alpha=self.leak) if self.leak else self._add("Relu", [x])
 
     def sigmoid(self, x: str, name: str) -> str:
         return self._add("Sigmoid", [x], name)

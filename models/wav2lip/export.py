@@ -12,6 +12,7 @@ from models.arrays import F32
 from models.engines.graph import Graph, Int8
 from models.errors import EngineUnusable
 from models.motion.tracks import MEL_BANDS, WINDOW_ROWS
+from models.wav2lip.layout import LEAK, LEAKY
 from models.wav2lip.network import LipDecoder, Maps, Step
 
 OUTPUT = "drawn"
@@ -22,7 +23,7 @@ TAPS = {(0, 0): 1, (1, 0): 2, (1, 1): 0}  # phase of the result, tap of the 2x2:
 
 def write(decoder: LipDecoder, maps: Maps, int8: Int8 | None = None) -> Graph:
     """For maps of these shapes and any number of mel windows. Ends in OUTPUT, (B, 3, h, S)."""
-    graph = Graph(int8)
+    graph = Graph(int8, leak=LEAK if decoder.activation == LEAKY else 0.0)
     x = graph.input("mel", ("batch", 1, MEL_BANDS, WINDOW_ROWS))
     faces = [graph.input(f"map{index}", tuple(each.shape)) for index, each in enumerate(maps)]
     for step in (*_steps(decoder.audio), *_steps(decoder.first)):

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from models.errors import WeightsRefused
-from models.wav2lip.layout import Conv, Layout, read_layout
+from models.wav2lip.layout import RELU, Activation, Conv, Layout, read_layout
 
 PREFIX = "module."  # of weights that were trained on several GPUs
 EPSILON = 1e-5  # BatchNorm2d's
@@ -19,16 +19,22 @@ class Folded:
 
     layout: Layout
     convs: Mapping[str, tuple[Tensor, Tensor]]
+    activation: Activation = RELU
 
 
-def fold(state: Mapping[str, Tensor]) -> Folded:
+def fold(state: Mapping[str, Tensor], activation: Activation = RELU) -> Folded:
     """Raises WeightsRefused, naming the key that is missing, too many, misshaped or not finite."""
-    named = {key.removeprefix(PREFIX): value for key, value in state.items()}
+    named = unprefixed(state)
     layout = read_layout({key: tuple(value.shape) for key, value in named.items()})
     for key, value in named.items():
         if not torch.isfinite(value).all():
             raise WeightsRefused(f"{key} holds infinities or NaN: the checkpoint is damaged")
-    return Folded(layout, {conv.name: _folded(conv, named) for conv in layout.convs()})
+    convs = {conv.name: _folded(conv, named) for conv in layout.convs()}
+    return Folded(layout, convs, activation)
+
+
+def unprefixed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {key.removeprefix(PREFIX): value for key, value in state.items()}
 
 
 def _folded(conv: Conv, state: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:

@@ -3,18 +3,20 @@
 Checkpoints for faces of 96, 192, 256, 288, 384 and 512 pixels share one grammar and differ in the
 number of stages, their channels and kernels. All of that shows in the shapes; strides and
 paddings, which don't, follow from it: a face shrinks to one pixel, and the decoder grows back to
-the sizes it shrank through.
+the sizes it shrank through. What activates does not show at all: who adds weights says it.
 """
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from models.errors import WeightsRefused
 
 Shape = tuple[int, ...]
 Shapes = Mapping[str, Shape]
 Stage = tuple["Conv", ...]
+Activation = Literal["relu", "leaky"]
 
 SIZES = (96, 192, 256, 288, 384, 512)  # of the faces that public checkpoints were trained on
 FACE, AUDIO, DECODER, OUTPUT = (
@@ -26,6 +28,9 @@ FACE, AUDIO, DECODER, OUTPUT = (
 FACE_CHANNELS, MEL_CHANNELS = 6, 1  # two BGR pictures; one spectrogram
 MEL_SHAPE = (80, 16)  # bands, rows of a window
 MEL_STRIDES = ((1, 1), (3, 1), (3, 3), (3, 2))  # of the first convolutions that widen; then 1
+RELU: Activation = "relu"  # the published network's
+LEAKY: Activation = "leaky"
+LEAK = 0.01  # of what is negative, torch's own default
 
 
 @dataclass(frozen=True)

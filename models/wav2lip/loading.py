@@ -19,7 +19,8 @@ log = logging.getLogger(__name__)
 def load(home: Home) -> Wav2LipRenderer:
     """Raises MissingWeights, WeightsRefused."""
     folder, name = WeightsFolder(home.weights), str(WAV2LIP.weights)
-    return made_of(fold(folder.load(name)), home, folder.pin(name).sha256)
+    state, pin = folder.load(name), folder.pin(name)
+    return made_of(fold(state, pin.activation), home, pin.sha256)
 
 
 def made_of(folded: Folded, home: Home, identity: str = "unknown") -> Wav2LipRenderer:

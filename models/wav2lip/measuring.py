@@ -48,8 +48,9 @@ def ready(
 ) -> Ready:
     """Raises MissingWeights, WeightsRefused, EngineUnusable."""
     weights = WeightsFolder(home.weights)
-    folded = fold(weights.load("wav2lip"))
-    encoder, decoders = parts_of(folded, home, weights.pin("wav2lip").sha256)
+    pin = weights.pin("wav2lip")
+    folded = fold(weights.load("wav2lip"), pin.activation)
+    encoder, decoders = parts_of(folded, home, pin.sha256)
     size, batch = folded.layout.size, decoders.batch
     reference = decoders.make(EAGER, ())
     maps = (

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from models.wav2lip.activation import activate_
 from models.wav2lip.folding import Folded
 from models.wav2lip.layout import Conv, Layout, Stage
 
@@ -19,16 +20,16 @@ Maps = tuple[Tensor, ...]  # (1, C, h, w) each: what the face adds to a stage, b
 
 
 class Step(nn.Module):
-    """A convolution, ReLU behind it, with its input added in between where it is residual."""
+    """A convolution, the activation behind it, its input added in between where it is residual."""
 
     def __init__(self, conv: Conv, folded: Folded) -> None:
         super().__init__()
-        self.residual = conv.residual
+        self.residual, self.activation = conv.residual, folded.activation
         self.conv = module_of(conv, *folded.convs[conv.name])
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.conv(x)
-        return torch.relu_(y.add_(x) if self.residual else y)
+        return activate_(y.add_(x) if self.residual else y, self.activation)
 
 
 def module_of(conv: Conv, weight: Tensor, bias: Tensor | None) -> nn.Conv2d | nn.ConvTranspose2d:
@@ -115,6 +116,7 @@ class LipDecoder(nn.Module):
         self.output = module_of(layout.output[1], *folded.convs[layout.output[1].name])
         self.cuts = _cuts(trim)
         self.extra = trim.top - trim.last
+        self.activation = folded.activation
 
     def shortened(self, kind: torch.dtype) -> "LipDecoder":
         """Itself, drawing in 16 bits; the maps must be of the same kind."""
@@ -126,9 +128,9 @@ class LipDecoder(nn.Module):
         x = self.first(self.audio(mel)).to(maps[0].dtype)
         *stages, last = zip(self.joins, self.cuts, maps, strict=True)
         for rest, (join, cut, face) in zip(self.rest, stages, strict=True):
-            x = rest(torch.relu_(join(x[:, :, cut:]) + face))
+            x = rest(activate_(join(x[:, :, cut:]) + face, self.activation))
         join, cut, face = last
-        x = torch.relu_(join(x[:, :, cut:]) + face)
+        x = activate_(join(x[:, :, cut:]) + face, self.activation)
         return torch.sigmoid(self.output(x[:, :, self.extra :]))
 
 

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from models.errors import InvalidRequest, MissingWeights, WeightsRefused
 from models.media.files import replacing, writing_to
 from models.storage import file_sha256
+from models.wav2lip.layout import RELU, Activation
 from models.weights.pins import NAME, Pin
 from models.weights.sources import bring
 
@@ -72,6 +73,7 @@ class WeightsFolder:
         licence: str,
         commercial_use: bool,
         layout: str | None = None,
+        activation: Activation = RELU,
         sha256: str | None = None,
     ) -> Pin:
         """Import, check and pin. Raises WeightsRefused, InvalidRequest and what `bring` does.
@@ -84,9 +86,11 @@ class WeightsFolder:
             raise InvalidRequest(f"no layout {kind!r}: there are {', '.join(LAYOUTS)}")
         if not licence.strip():
             raise InvalidRequest(f"name the licence of {name}: it decides who may use them")
+        if activation != RELU and kind != "wav2lip":
+            raise InvalidRequest(f"{kind} has one activation: leave it out")
         pinned = self.pin(name) if self._pin_file(name).is_file() else None
         wanted = sha256 or (pinned.source_sha256 if pinned else None)
-        found, made = self._import(name, kind, source, wanted)
+        found, made = self._import(name, kind, source, wanted, activation)
         pin = Pin(
             name=name,
             layout=kind,
@@ -97,6 +101,7 @@ class WeightsFolder:
             licence=licence,
             commercial_use=commercial_use,
             added_at=datetime.now(UTC),
+            activation=activation,
         )
         with replacing(self._pin_file(name)) as part:
             part.write_text(pin.model_dump_json(indent=2) + "\n", encoding="utf-8")
@@ -109,7 +114,7 @@ class WeightsFolder:
         """
         pin = self.pin(name)
         if not self.has(name) or _hash(self.file(name)) != pin.sha256:
-            self._import(name, pin.layout, pin.source, pin.source_sha256)
+            self._import(name, pin.layout, pin.source, pin.source_sha256, pin.activation)
         return self.verify(name)
 
     def verify(self, name: str) -> Pin:
@@ -130,8 +135,13 @@ class WeightsFolder:
         self.verify(name)
         return read_checkpoint(self.file(name))
 
-    def _import(self, name: str, layout: str, source: str, wanted: str | None) -> tuple[str, str]:
-        """The sha256 of what was found, and of the safetensors file made of it."""
+    def _import(
+        self, name: str, layout: str, source: str, wanted: str | None, activation: Activation
+    ) -> tuple[str, str]:
+        """The sha256 of what was found, and of the safetensors file made of it.
+
+        The file tells its activation, so that other pictures have another sha256.
+        """
         from safetensors.torch import save_file
 
         from models.weights.checkpoint import read_checkpoint
@@ -150,7 +160,8 @@ class WeightsFolder:
             state = read_checkpoint(brought)
             LAYOUTS[layout](state)
             with replacing(self.file(name)) as part, writing_to(self.file(name)):
-                save_file({key: value.contiguous() for key, value in state.items()}, part)
+                tensors = {key: value.contiguous() for key, value in state.items()}
+                save_file(tensors, part, None if activation == RELU else {"activation": activation})
         return found, _hash(self.file(name))
 
     def _pin_file(self, name: str) -> Path:

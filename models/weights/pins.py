@@ -6,6 +6,7 @@ from pydantic import Field
 
 from models.contracts import Contract
 from models.errors import LicenceRefused
+from models.wav2lip.layout import RELU, Activation
 
 NAME = r"^[a-z0-9][a-z0-9_-]{0,39}$"
 
@@ -22,6 +23,7 @@ class Pin(Contract):
     licence: str
     commercial_use: bool
     added_at: datetime
+    activation: Activation = RELU  # of the layout wav2lip
 
     def check_licence(self, *, commercial: bool) -> None:
         """Raises LicenceRefused."""

@@ -97,6 +97,7 @@ def random_state(seed: int = 0) -> State:
 
 
 Norm = Callable[[State, str, Tensor], Tensor]
+Activate = Callable[[Tensor], Tensor]
 
 
 def _as_trained(state: State, name: str, x: Tensor) -> Tensor:
@@ -111,14 +112,25 @@ def _measured(state: State, name: str, x: Tensor) -> Tensor:
     return _as_trained(state, name, x)
 
 
-def forward(state: State, mel: Tensor, faces: Tensor, norm: Norm = _as_trained) -> Tensor:
+def leaky(x: Tensor) -> Tensor:
+    """What some trainers put in place of ReLU."""
+    return torch.where(x > 0, x, 0.01 * x)
+
+
+def forward(
+    state: State,
+    mel: Tensor,
+    faces: Tensor,
+    norm: Norm = _as_trained,
+    activate: Activate = torch.relu,
+) -> Tensor:
     """(B, 1, 80, 16) and (B, 6, 96, 96) to (B, 3, 96, 96)."""
 
     def conv(row: ConvRow, x: Tensor) -> Tensor:
         name, _, _, _, stride, padding, residual = row
         weight, bias = state[f"{name}.conv_block.0.weight"], state[f"{name}.conv_block.0.bias"]
         y = norm(state, f"{name}.conv_block.1", functional.conv2d(x, weight, bias, stride, padding))
-        return torch.relu(y + x) if residual else torch.relu(y)
+        return activate(y + x) if residual else activate(y)
 
     features = []
     for stage in FACE:
@@ -136,7 +148,7 @@ def forward(state: State, mel: Tensor, faces: Tensor, norm: Norm = _as_trained) 
         y = functional.conv_transpose2d(
             x, state[f"{block}.0.weight"], state[f"{block}.0.bias"], stride, padding, extra
         )
-        x = torch.relu(norm(state, f"{block}.1", y))
+        x = activate(norm(state, f"{block}.1", y))
         for place in range(1, 1 + behind):
             x = conv((f"{name}.{place}", outputs, outputs, 3, 1, 1, True), x)
         x = torch.cat([x, features.pop()], 1)

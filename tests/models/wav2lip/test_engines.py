@@ -22,6 +22,7 @@ from models.wav2lip.engines import (
     TENSORRT_INT8,
 )
 from models.wav2lip.folding import Folded
+from models.wav2lip.layout import LEAKY
 from models.wav2lip.loading import parts_of
 from models.wav2lip.network import Maps
 
@@ -65,6 +66,14 @@ def test_an_engine_draws_the_reference_s_picture(bench: Bench, name: str) -> Non
     assert drawn.shape == bench.reference.shape
     assert drawn.dtype == torch.float32
     assert deviation(drawn, bench.reference).psnr_db >= AT_LEAST_DB[name]
+
+
+def test_a_leaky_network_leaks_on_every_engine(
+    folded: Folded, tmp_path: Path, bench: Bench
+) -> None:
+    leaking = Bench(replace(folded, activation=LEAKY), Home(plans=tmp_path))
+    assert deviation(leaking.draw(ONNX), leaking.reference).psnr_db >= AT_LEAST_DB[ONNX]
+    assert deviation(bench.reference, leaking.reference).psnr_db < 60
 
 
 def test_a_calibrated_plan_serves_without_samples(bench: Bench) -> None:

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from models.errors import WeightsRefused
-from models.wav2lip.folding import Folded, fold
-from models.wav2lip.layout import read_layout
+from models.wav2lip.folding import Folded, fold, unprefixed
+from models.wav2lip.layout import LEAKY, read_layout
 from models.wav2lip.network import FaceEncoder, LipDecoder, Trim
 from tests.models.wav2lip import published, variants
 
@@ -22,9 +22,8 @@ def inputs() -> tuple[Tensor, Tensor]:
 
 @pytest.fixture(scope="module")
 def expected(published_state: published.State, inputs: tuple[Tensor, Tensor]) -> Tensor:
-    state = {key.removeprefix("module."): value for key, value in published_state.items()}
     mel, face = inputs
-    return published.forward(state, mel, face.expand(FRAMES, -1, -1, -1))
+    return published.forward(unprefixed(published_state), mel, face.expand(FRAMES, -1, -1, -1))
 
 
 @pytest.mark.parametrize("top", [0, 31, 46, 95])
@@ -37,6 +36,22 @@ def test_it_computes_the_published_picture(
         drawn = LipDecoder(folded, trim)(mel, *FaceEncoder(folded, trim)(face))
     assert drawn.shape == (FRAMES, 3, 96 - top, 96)
     assert (drawn - expected[:, :, top:]).abs().max() < 1e-4
+
+
+def test_a_leaky_network_is_computed_as_one(
+    published_state: published.State, inputs: tuple[Tensor, Tensor], expected: Tensor
+) -> None:
+    """The same keys and shapes: only who adds the weights knows."""
+    weights = fold(published_state, LEAKY)
+    trim = Trim.to(46, weights.layout)
+    mel, face = inputs
+    leaking = published.forward(
+        unprefixed(published_state), mel, face.expand(FRAMES, -1, -1, -1), activate=published.leaky
+    )
+    with torch.inference_mode():
+        drawn = LipDecoder(weights, trim)(mel, *FaceEncoder(weights, trim)(face))
+    assert (drawn - leaking[:, :, 46:]).abs().max() < 1e-4
+    assert (leaking - expected).abs().max() > 0.02
 
 
 def test_the_reference_is_alive(expected: Tensor) -> None:
