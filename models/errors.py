@@ -49,6 +49,7 @@ AvatarError
 ├── RenderError                    we failed
 │   ├── SpeechFailed               speech_failed         (a retry can help)
 │   ├── EncodeFailed               encode_failed         (a retry can help)
+│   ├── OutOfMemory                out_of_memory
 │   ├── SegmentFailed              segment_failed
 │   ├── RunFailed                  run_failed
 │   └── MissingFile                file_missing
@@ -283,6 +284,12 @@ class SpeechFailed(RenderError):
 class EncodeFailed(RenderError):
     code = "encode_failed"
     retryable = True
+
+
+class OutOfMemory(RenderError):
+    """Not even one frame fits into the device's memory."""
+
+    code = "out_of_memory"
 
 
 class SegmentFailed(RenderError):

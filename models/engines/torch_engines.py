@@ -1,5 +1,7 @@
 """Torch's own ways to run a module whose first input is a batch and whose others are constant."""
 
+from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 import torch
@@ -19,6 +21,8 @@ def laid_out(module: nn.Module) -> nn.Module:
 class EagerEngine:
     """The reference, as it is or in a 16-bit kind that its module was converted to."""
 
+    mixes = True  # constants may differ from row to row
+
     def __init__(self, module: nn.Module, kind: torch.dtype = torch.float32) -> None:
         self._module = laid_out(module)
         self._kind = kind
@@ -29,45 +33,61 @@ class EagerEngine:
         return drawn.float()
 
 
-class CudaGraphEngine:
-    """One launch a batch: the module's kernels recorded once, at a fixed batch size.
+@dataclass(frozen=True)
+class Recording:
+    """A module's kernels for inputs of certain shapes, and where they read and write."""
 
-    What it returns is overwritten by the next call.
+    graph: torch.cuda.CUDAGraph
+    batch: Tensor
+    constant: tuple[Tensor, ...]
+    drawn: Tensor
+
+
+class CudaGraphEngine:
+    """One launch a batch: the module's kernels recorded once for each shape of its inputs.
+
+    What it returns is overwritten by the next call of the same shape.
     """
 
-    def __init__(self, module: nn.Module, kind: torch.dtype, batch: int) -> None:
+    mixes = True
+
+    def __init__(self, module: nn.Module, kind: torch.dtype) -> None:
         """Raises EngineUnusable."""
         if not torch.cuda.is_available():
             raise EngineUnusable("CUDA graphs need an NVIDIA card that torch can use")
         self._module = laid_out(module)
-        self._kind, self._size = kind, batch
-        self._graph: torch.cuda.CUDAGraph | None = None
+        self._kind = kind
+        self._recordings: dict[tuple[torch.Size, torch.Size], Recording] = {}
+        self._given: tuple[Tensor, ...] = ()  # what the last call's constants were
 
     def __call__(self, batch: Tensor, *constant: Tensor) -> Tensor:
-        if self._graph is None:
-            self._graph = self._record(batch, constant)
-        self._batch[: len(batch)].copy_(batch)
-        for place, value in zip(self._constant, constant, strict=True):
-            place.copy_(value)
-        self._graph.replay()
-        drawn: Tensor = self._drawn[: len(batch)]
-        return drawn
+        shapes = batch.shape, constant[0].shape
+        made = self._recordings.get(shapes)
+        if made is None:
+            made = self._recordings[shapes] = self._record(batch, constant)
+        made.batch.copy_(batch)
+        if not all(a is b for a, b in zip_longest(constant, self._given)):
+            for place, value in zip(made.constant, constant, strict=True):
+                place.copy_(value)
+            self._given = constant
+        made.graph.replay()
+        return made.drawn
 
-    def _record(self, batch: Tensor, constant: tuple[Tensor, ...]) -> torch.cuda.CUDAGraph:
-        self._batch = batch.new_zeros(self._size, *batch.shape[1:])
-        self._constant = [
+    def _record(self, batch: Tensor, constant: tuple[Tensor, ...]) -> Recording:
+        self._given = ()
+        rows = torch.zeros_like(batch)
+        fixed = tuple(
             each.to(self._kind, memory_format=torch.channels_last).clone() for each in constant
-        ]
-        side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
+        )
+        with torch.cuda.stream(torch.cuda.Stream()):  # type: ignore[no-untyped-call]
+            torch.cuda.current_stream().wait_stream(torch.cuda.default_stream())
             for _ in range(3):  # picks its kernels before they are recorded
-                self._module(self._batch, *self._constant)
-        torch.cuda.current_stream().wait_stream(side)
+                self._module(rows, *fixed)
+        torch.cuda.synchronize()
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            self._drawn = self._module(self._batch, *self._constant).float()
-        return graph
+        with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+            drawn = self._module(rows, *fixed).float()
+        return Recording(graph, rows, fixed, drawn)
 
 
 def has_bfloat16() -> bool:

@@ -9,6 +9,8 @@ from torch import Tensor
 
 from models.arrays import F32, U8
 from models.contracts import Look
+from models.engines.memory import BatchLimit, in_batches
+from models.engines.streams import delivered
 from models.mesh.canvas import Canvas, frame_portrait
 from models.mesh.eyes import Eye, measure_eyes
 from models.mesh.features import EyeLayers, MouthLayers, eye_layers, mouth_layers
@@ -86,7 +88,7 @@ class MeshRenderer:
         self, device: str = "cpu", batch: int = BATCH, sampler: Sampler | None = None
     ) -> None:
         self._device = torch.device(device)
-        self._batch = batch
+        self._at_once = BatchLimit(batch)
         self._sampler = sampler or (CpuSampler() if device == "cpu" else TorchSampler())
 
     def prepare(
@@ -115,10 +117,10 @@ class MeshRenderer:
         return placed(portrait, self._device)
 
     def render(self, prepared: MeshPortrait, motion: MotionTrack, span: Span) -> Iterator[U8]:
-        with torch.inference_mode():
-            for first in range(span.first, span.stop, self._batch):
-                stop = min(first + self._batch, span.stop)
-                yield self._frames(prepared, self._controls(motion, first, stop)).cpu().numpy()
+        def make(part: Span) -> Tensor:
+            return self._frames(prepared, self._controls(motion, part.first, part.stop))
+
+        return delivered(in_batches(span, self._at_once, make), self._device)
 
     def without_mouth(
         self, portrait: MeshPortrait, motion: MotionTrack, span: Span

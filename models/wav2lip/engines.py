@@ -58,7 +58,7 @@ class Decoders:
             return EagerEngine(self._module().shortened(torch.bfloat16), torch.bfloat16)
         if name == GRAPH:
             half = torch.float16 if self.home.half else torch.float32
-            return CudaGraphEngine(self._module().shortened(half), half, self.batch)
+            return CudaGraphEngine(self._module().shortened(half), half)
         if name in (ONNX, ONNX_INT8):
             plan = self._plan(name, maps, samples, Path.write_bytes)
             return OnnxEngine(plan, torch.get_num_threads())

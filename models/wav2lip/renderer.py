@@ -8,6 +8,9 @@ from torch import Tensor
 
 from models.arrays import U8
 from models.contracts import Look
+from models.engines.memory import BatchLimit, in_batches
+from models.engines.sharing import SharedEngine
+from models.engines.streams import delivered
 from models.errors import EngineUnusable
 from models.mesh.placement import placed
 from models.mesh.renderer import MeshPortrait, MeshRenderer
@@ -49,8 +52,9 @@ class Wav2LipRenderer:
         self, encoder: FaceEncoder, decoder: Decoder, size: int, device: str, batch: int = BATCH
     ) -> None:
         """`encoder` is on the device, `decoder` takes tensors of it; the face has `size` pixels."""
-        self._device, self._batch, self._size = torch.device(device), batch, size
-        self._encoder, self._decoder = encoder, decoder
+        self._device, self._size = torch.device(device), size
+        self._encoder, self._at_once = encoder, BatchLimit(batch)
+        self.shared = SharedEngine(decoder, batch, mixes=getattr(decoder, "mixes", False))
         self._mesh = MeshRenderer(device, batch)
         on_cpu = self._device.type == "cpu"
         self._overlay = CpuOverlay(CpuSampler()) if on_cpu else TorchOverlay(TorchSampler())
@@ -65,7 +69,7 @@ class Wav2LipRenderer:
         shown = opacity(size, top)
         with torch.inference_mode():
             maps = self._encoder(network_input(seen).to(self._device))
-            drawn = self._decoder(self._silence(), *maps)[0].float().cpu()
+            drawn = self.shared(self._silence(), *maps)[0].float().cpu()
         portrait = TalkingPortrait(
             mesh=mesh,
             maps=maps,
@@ -78,30 +82,29 @@ class Wav2LipRenderer:
     def render(self, prepared: TalkingPortrait, motion: MotionTrack, span: Span) -> Iterator[U8]:
         if motion.heard is None:
             raise EngineUnusable(f"{self.card.name} hears the sound: make the motion with it")
-        rows = torch.from_numpy(motion.heard.rows)
-        with torch.inference_mode():
-            for first in range(span.first, span.stop, self._batch):
-                part = Span(first, min(first + self._batch, span.stop))
+        rows, heard = torch.from_numpy(motion.heard.rows), motion.heard
+
+        def make(part: Span) -> Tensor:
+            """The network may draw for others too, while the mesh moves the head."""
+            asked = self.shared.submit(self._heard(rows, heard, part), prepared.maps)
+            try:
                 frames, places = self._mesh.without_mouth(prepared.mesh, motion, part)
-                pictures = self._pictures(prepared, self._heard(rows, motion.heard, part))
+                pictures = self._pictures(prepared, self.shared.result(asked))
                 self._overlay(frames, pictures, places, prepared.place)
-                yield frames.cpu().numpy()
+            finally:
+                self.shared.withdraw(asked)
+            return frames
+
+        return delivered(in_batches(span, self._at_once, make), self._device)
 
     def _heard(self, rows: Tensor, heard: Heard, part: Span) -> Tensor:
         starts = torch.from_numpy(heard.starts[part.first : part.stop])
         return windows(rows, starts).to(self._device)
 
-    def _pictures(self, portrait: TalkingPortrait, mel: Tensor) -> Tensor:
-        """(B, h, S, 4): RGB in the portrait's colours, and opacity, 0..255.
-
-        The network always sees a whole batch: some of its kernels sum in another order for
-        another number of frames, and frames must not depend on where a span ends.
-        """
-        count = len(mel)
-        whole = torch.cat([mel, mel[-1:].expand(self._batch - count, -1, -1, -1)])
-        drawn = self._decoder(whole, *portrait.maps)[:count].float()
-        rgb = (255 * drawn.flip(1) + portrait.offset).permute(0, 2, 3, 1)
-        return torch.cat([rgb, portrait.opacity.expand(count, -1, -1, -1)], dim=3)
+    def _pictures(self, portrait: TalkingPortrait, drawn: Tensor) -> Tensor:
+        """(B, h, S, 4): RGB in the portrait's colours, and opacity, 0..255."""
+        rgb = (255 * drawn.float().flip(1) + portrait.offset).permute(0, 2, 3, 1)
+        return torch.cat([rgb, portrait.opacity.expand(len(rgb), -1, -1, -1)], dim=3)
 
     def _silence(self) -> Tensor:
         shape = (1, 1, MEL_BANDS, WINDOW_ROWS)

@@ -56,4 +56,4 @@ def test_a_machine_without_a_card_says_so_in_one_line() -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine has one")
     with pytest.raises(EngineUnusable, match="NVIDIA card"):
-        CudaGraphEngine(torch.nn.Identity(), torch.float16, 1)
+        CudaGraphEngine(torch.nn.Identity(), torch.float16)

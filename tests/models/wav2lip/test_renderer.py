@@ -81,7 +81,8 @@ def test_both_overlays_draw_the_same(renderer: Wav2LipRenderer, astronaut: Portr
     repeats, ready = repeating(renderer, astronaut, (0.1, 0.0, 0.0))
     motion = lively(3)
     under, places = repeats._mesh.without_mouth(ready.mesh, motion, Span(0, 3))
-    pictures = repeats._pictures(ready, torch.zeros(3, 1, 80, 16))
+    drawn = repeats.shared(torch.zeros(3, 1, 80, 16), *ready.maps)
+    pictures = repeats._pictures(ready, drawn)
     by_opencv, by_torch = under.clone(), under.clone()
     CpuOverlay(CpuSampler())(by_opencv, pictures, places, ready.place)
     TorchOverlay(TorchSampler())(by_torch, pictures, places, ready.place)
@@ -131,6 +132,7 @@ def test_everything_happens_on_the_device(folded: Folded, astronaut: Portrait) -
     motion = lively(3)
     mel = torch.empty(3, 1, 80, 16, device="meta")
     frames, places = renderer._mesh.without_mouth(ready.mesh, motion, Span(0, 3))
-    renderer._overlay(frames, renderer._pictures(ready, mel), places, ready.place)
+    drawn = renderer.shared(mel, *ready.maps)
+    renderer._overlay(frames, renderer._pictures(ready, drawn), places, ready.place)
     assert frames.device.type == "meta"
     assert frames.shape == (3, 512, 512, 3)
