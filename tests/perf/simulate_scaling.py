@@ -40,6 +40,7 @@ Rate = Callable[[float], float]  # second of the day -> users a minute
 class Outcome:
     waits_s: list[float] = field(default_factory=list)
     machine_s: float = 0.0
+    busy_s: float = 0.0
     changes: int = 0
     trace: list[tuple[float, int, int]] = field(default_factory=list)  # s, waiting, machines
 
@@ -75,6 +76,7 @@ class Machine:
                 break
             asked_at, run_s = cast("tuple[float, float]", run.value)
             fleet.outcome.waits_s.append(fleet.env.now - asked_at)
+            fleet.outcome.busy_s += run_s
             self.busy = True
             yield fleet.env.timeout(run_s)
             self.busy = False
@@ -84,13 +86,16 @@ class Machine:
 class Fleet:
     """One pool over one day; `rule` None keeps the machines it starts with."""
 
-    def __init__(self, rate: Rate, rule: Rule | None, machines: int, seed: int) -> None:
+    def __init__(
+        self, rate: Rate, rule: Rule | None, machines: int, seed: int, run_s: float = RUN_S
+    ) -> None:
         self.env = simpy.Environment()
         self.queue: simpy.Store = simpy.Store(self.env)
         self.outcome = Outcome()
         self._random = random.Random(seed)
         self._rate = rate
         self._rule = rule
+        self._run_s = run_s
         self._machines = [Machine(self) for _ in range(machines)]
         self._draining: list[Machine] = []
         self._changed_at, self._active_at = -math.inf, 0.0
@@ -112,7 +117,7 @@ class Fleet:
 
     def _users(self, end: float) -> Events:
         """A Poisson process with a rate that changes slowly against the gaps."""
-        mean = math.log(RUN_S) - RUN_SIGMA**2 / 2
+        mean = math.log(self._run_s) - RUN_SIGMA**2 / 2
         while self.env.now < end:
             yield self.env.timeout(self._random.expovariate(self._rate(self.env.now) / 60))
             self.queue.put((self.env.now, self._random.lognormvariate(mean, RUN_SIGMA)))
@@ -150,7 +155,7 @@ class Fleet:
             since_change_s=self.env.now - self._changed_at,
             idle_s=self.env.now - self._active_at,
             oldest_s=self.env.now - waiting[0][0] if waiting else 0.0,
-            run_s=RUN_S,
+            run_s=self._run_s,
         )
 
 
