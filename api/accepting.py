@@ -89,6 +89,7 @@ class Desk:
             owner=caller.owner,
             key_id=caller.key_id,
             batch_id=batch_id,
+            request_id=caller.request_id or None,
             request=_shown(request),
             order=order.model_dump(mode="json"),
             labels=request.metadata,

@@ -7,6 +7,7 @@ Routes ask for `Reader`, `Writer`, `Starter` (what begins work, and is counted s
 import logging
 import re
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -67,6 +68,7 @@ async def _of_key(secret: str, here: Gateway) -> Caller | None:
         requests_per_minute=row.requests_per_minute or settings.requests_per_minute,
         calls_per_minute=row.calls_per_minute or settings.calls_per_minute,
         monthly_budget=row.monthly_budget,
+        hard_stop=row.hard_stop,
     )
 
 
@@ -125,7 +127,7 @@ def allowed(scope: str, *, starts_work: bool = False) -> Callable[..., Awaitable
             raise _too_many(allowance.limit, allowance.reset_s)
         if scope not in caller.scopes:
             raise Problem(403, "scope_missing", f"the key lacks scope {scope!r}: use one with it")
-        return caller
+        return replace(caller, request_id=request.state.request_id)
 
     return check
 

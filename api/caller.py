@@ -11,3 +11,5 @@ class Caller:
     requests_per_minute: int
     calls_per_minute: int
     monthly_budget: int | None = None  # millionths of the currency
+    hard_stop: bool = True  # at the budget's end
+    request_id: str = ""

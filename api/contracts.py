@@ -345,6 +345,8 @@ class VideoResource(Resource):
     request: dict[str, Any] = Field(description="As it was asked for.")
     metadata: dict[str, str]
     batch: str | None = None
+    request_id: str | None = Field(default=None, description="X-Request-ID that it came with.")
+    trace_id: str = Field(description="Of its trace, where the operator has videos traced.")
     destination: DestinationState | None = None
     quoted: Money
     files: Files | None = None

@@ -15,10 +15,11 @@ from api import accounts, events
 from api.clock import now
 from api.database import Database
 from api.ending import Ending
-from api.jobs import VIDEO, Order, Prefect
+from api.jobs import Order, Prefect
 from api.tables import Video
 from models.contracts import Failure
 from models.errors import ServiceRefused, ServiceUnavailable
+from models.journal import BATCH, REQUEST, VIDEO
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +90,7 @@ class Dispatcher:
             queue=video.queue,
             key=video.id if not video.runs else f"{video.id}-{video.runs}",
             cost_s=video.speech_s,
-            tags=(VIDEO + video.id,),
+            tags=_tags(video),
         )
 
     async def _finished_before(self, video: Video) -> bool:
@@ -110,6 +111,12 @@ async def cancel(session: AsyncSession, video: Video) -> None:
     video.position = video.eta_s = None
     await accounts.settle(session, video, 0.0, 0.0)
     events.emit(session, video)
+
+
+def _tags(video: Video) -> tuple[str, ...]:
+    """What leads from the run back to who asked."""
+    given = ((VIDEO, video.id), (REQUEST, video.request_id), (BATCH, video.batch_id))
+    return tuple(mark + name for mark, name in given if name)
 
 
 def _changed(result: object) -> bool:

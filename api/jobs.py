@@ -15,7 +15,6 @@ from api.clock import now
 from models.errors import ServiceRefused, ServiceUnavailable
 from models.fair_share import CALLER, HORIZON, WAITING, start_time
 
-VIDEO = "video:"
 QUEUES = ("high", "default", "batch")  # in the order in which a pool takes from them
 PAGE = 200  # the most that Prefect lists at once
 MOST_WAITING = 5 * PAGE

@@ -19,6 +19,7 @@ from api.contracts import (
 from api.links import Links, Target
 from api.tables import Batch, Upload, Video
 from models.contracts import Failure, VideoResult
+from models.journal import trace_id
 
 
 class Shown:
@@ -41,6 +42,8 @@ class Shown:
             request=row.request,
             metadata=row.labels,
             batch=row.batch_id,
+            request_id=row.request_id,
+            trace_id=trace_id(row.id),
             destination=_destination(row),
             quoted=Money.of(row.quoted, self._currency),
             files=self._files(row, result) if result else None,

@@ -19,6 +19,7 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     false,
+    true,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -56,6 +57,9 @@ class ApiKey(Table):
     requests_per_minute: Mapped[int | None]
     calls_per_minute: Mapped[int | None]
     monthly_budget: Mapped[int | None] = mapped_column(BigInteger)
+    hard_stop: Mapped[bool] = mapped_column(  # what would exceed the budget is refused
+        default=True, server_default=true()
+    )
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]
@@ -92,6 +96,7 @@ class Video(Table):
     owner: Mapped[str] = mapped_column(OWNER)
     key_id: Mapped[str] = mapped_column(OWNER)  # who pays: the key, or the token's subject
     batch_id: Mapped[str | None] = mapped_column(ID, index=True)
+    request_id: Mapped[str | None] = mapped_column(OWNER)  # of the HTTP request that asked
     request: Mapped[dict[str, Any]] = mapped_column(JSON)  # as it was asked for
     order: Mapped[dict[str, Any]] = mapped_column(JSON)  # models.contracts.VideoRequest
     labels: Mapped[dict[str, Any]] = mapped_column(JSON)  # the caller's own
@@ -174,6 +179,24 @@ class Charge(Table):
     amount: Mapped[int] = mapped_column(BigInteger)  # reserved while open, then what it cost
     video_s: Mapped[float] = mapped_column(default=0.0)
     render_s: Mapped[float] = mapped_column(default=0.0)
+    # what it took, and what that cost us, as its receipt says
+    cpu_s: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    gpu_s: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    tokens: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    speech_chars: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    stored_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    cost: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+
+
+class BudgetAlert(Table):
+    """A share of a key's monthly budget that was reached, and told of once."""
+
+    __tablename__ = "budget_alerts"
+
+    key_id: Mapped[str] = mapped_column(OWNER, primary_key=True)
+    month: Mapped[str] = mapped_column(String(7), primary_key=True)  # 2026-11
+    level: Mapped[int] = mapped_column(primary_key=True)  # percent
+    created_at: Mapped[datetime]
 
 
 class Answered(Table):

@@ -12,9 +12,16 @@ from tasks.quality import check_quality
 from tasks.render import render_clip
 from tasks.script import write_script
 from tasks.speech import follow_mouth, make_speech
+from tasks.tracing import tell
 
 
-@flow(name="avatar-video", persist_result=False, on_failure=[tell_failure])
+@flow(
+    name="avatar-video",
+    persist_result=False,
+    on_failure=[tell_failure, tell],
+    on_completion=[tell],
+    on_cancellation=[tell],
+)
 def avatar_video(request: VideoRequest) -> VideoResult:
     """One request in, one finished video out."""
     given = check_request(request)

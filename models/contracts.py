@@ -310,6 +310,42 @@ class QualityReport(Contract):
         return tuple(check for check in self.checks if not check.passed)
 
 
+class Usage(Contract):
+    """What work took, in the units that cost money."""
+
+    cpu_s: float = 0.0  # of one core
+    gpu_s: float = 0.0  # of one card
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    speech_chars: int = 0  # spoken by a synthesiser
+    stored_bytes: int = 0
+
+    def __add__(self, more: "Usage") -> "Usage":
+        return Usage(**{name: getattr(self, name) + value for name, value in more})
+
+
+class Item(Contract):
+    """A line of a receipt."""
+
+    name: str
+    quantity: float
+    unit: str
+    rate: float  # for one unit
+    amount: float
+
+
+class Receipt(Contract):
+    """What a video took and what that cost us; what a cache already had costs nothing."""
+
+    currency: str = "USD"
+    items: tuple[Item, ...] = ()
+    usage: Usage = Usage()
+
+    @property
+    def total(self) -> float:
+        return sum(item.amount for item in self.items)
+
+
 class VideoResult(Contract):
     video: str
     captions_srt: str | None
@@ -326,3 +362,5 @@ class VideoResult(Contract):
     quality: QualityReport
     warnings: tuple[str, ...] = ()
     timings_s: dict[str, float] = {}
+    receipt: Receipt | None = None
+    consent: str = ""  # sha256 of the record that it was made under

@@ -4,7 +4,8 @@ import platform
 from importlib.metadata import version
 
 from models.assets import FACE_MODELS
-from models.contracts import Contract, QualityReport, VideoRequest
+from models.contracts import Contract, QualityReport, Receipt, VideoRequest
+from models.journal import Asked, Stage
 
 LIBRARIES = ("avatar-orchestrator", "av", "numpy", "opencv-python-headless", "torch")
 
@@ -24,6 +25,11 @@ class Manifest(Contract):
     quality: QualityReport
     warnings: tuple[str, ...]
     timings_s: dict[str, float]
+    asked: Asked = Asked()
+    run: str = ""  # Prefect's id of the flow run
+    stages: tuple[Stage, ...] = ()  # until the delivery
+    receipt: Receipt | None = None
+    consent: str = ""  # sha256 of the record that it was made under
 
 
 def versions() -> dict[str, str]:

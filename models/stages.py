@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from models.contracts import Contract, FrameRate, Look, PortraitReport
+from models.journal import Stage
 from models.media.waveform import Phoneme, Recording, SpokenAudio, Word
 
 PAYLOAD_DIGITS = 12  # hexadecimal, of 4 bits each
@@ -85,6 +86,7 @@ class RenderedSegment(Contract):
     renderer_version: str
     prepare_s: float
     render_s: float
+    stage: Stage | None = None  # how it was made
 
 
 class RenderedClip(Contract):
@@ -102,6 +104,7 @@ class RenderedClip(Contract):
     segments: int = 1
     video_id: str = ""  # as its credentials have it
     marks: tuple[str, ...] = ()  # of the segments, hexadecimal, in order
+    consent: str = ""  # sha256 of the record that it was made under
     prepare_s: float  # of all segments together, as is render_s
     render_s: float
     join_s: float = 0.0

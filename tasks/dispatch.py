@@ -29,8 +29,7 @@ from prefect.states import Scheduled
 
 from models.errors import InvalidRequest, ServiceRefused, ServiceUnavailable
 from models.fair_share import CALLER, HORIZON, WAITING, start_time
-
-VIDEO = "video:"
+from models.journal import VIDEO
 
 
 def submit(

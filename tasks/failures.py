@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 
 def tell_failure(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
     """Flow hook: write error.json under the key prefix that the request names, if it names one."""
-    prefix = _prefix(flow_run.parameters.get("request"))
+    prefix = prefix_of(flow_run.parameters.get("request"))
     if prefix is not None:
         keep(_failure(state), f"{prefix}/{ERROR}")
 
@@ -31,7 +31,7 @@ def _failure(state: State[Any]) -> Failure:
     return Failure(code="unexpected", message=state.message or "it failed without a word")
 
 
-def _prefix(request: object) -> str | None:
+def prefix_of(request: object) -> str | None:
     """Of a request that may not even be valid."""
     document = request.model_dump() if isinstance(request, BaseModel) else request
     if not isinstance(document, dict):

@@ -6,6 +6,7 @@ from models.motion.files import load_track
 from models.motion.tracks import MotionTrack
 from models.stages import DrawnPictures, RenderedClip
 from tasks import loaded
+from tasks.journal import recorded
 from tasks.policies import RESULT, cached, key_of, store
 
 
@@ -22,6 +23,7 @@ def picture_files(clip: RenderedClip) -> tuple[str, str]:
     persist_result=True,
     result_serializer=RESULT,
 )
+@recorded
 def draw_pictures(clip: RenderedClip) -> DrawnPictures:
     """Still pictures, out of the finished file."""
     from models import pictures

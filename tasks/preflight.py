@@ -23,6 +23,7 @@ from models.media.files import check_output
 from models.stages import CheckedPortrait
 from models.storage import file_sha256
 from tasks.inputs import input_file, taken_in
+from tasks.journal import recorded
 from tasks.loaded import chosen, face_analyser
 from tasks.policies import RESULT, cached, keep, key_of, store
 from tasks.progress import begin
@@ -39,6 +40,7 @@ def once_a_run(context: TaskRunContext, arguments: dict[str, Any]) -> str:
     persist_result=True,
     result_serializer=RESULT,
 )
+@recorded
 def check_request(request: VideoRequest) -> VideoRequest:
     """The request with its files in the store.
 
@@ -70,6 +72,7 @@ def portrait_files(source: PortraitSource) -> tuple[str]:
     persist_result=True,
     result_serializer=RESULT,
 )
+@recorded
 def check_portrait(source: PortraitSource) -> CheckedPortrait:
     """Find the face that speaks and keep the picture. Raises PortraitError."""
     from models.portrait.image import load_picture

@@ -11,6 +11,7 @@ from models.contracts import Delivery
 from models.stages import RenderedClip
 from models.storage import file_sha256
 from models.watermark.ledger import Carrier, carrier_key
+from tasks.journal import recorded
 from tasks.policies import RESULT, cached, code_version, keep, key_of, store
 from tasks.settings import settings
 
@@ -41,6 +42,7 @@ def video_id(clip: RenderedClip, delivery: Delivery) -> str:
     persist_result=True,
     result_serializer=RESULT,
 )
+@recorded
 def sign_video(clip: RenderedClip, delivery: Delivery) -> RenderedClip:
     """The clip with content credentials inside, where it can have any. Raises EncodeFailed."""
     identity = video_id(clip, delivery)

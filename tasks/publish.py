@@ -5,23 +5,27 @@ from pathlib import Path
 from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
-from models.contracts import Captions, Delivery, QualityReport, VideoRequest, VideoResult
+from models.contracts import Captions, Delivery, QualityReport, Usage, VideoRequest, VideoResult
 from models.delivery import MANIFEST, SHEET, SRT, THUMBNAIL, VTT, deliver, keep_under, place_of
 from models.manifest import Manifest, face_models, versions
 from models.media.captions import make_cues, srt, vtt, write_text
 from models.stages import CheckedPortrait, DrawnPictures, FollowedMouth, MadeSpeech, RenderedClip
 from models.storage import file_sha256
 from models.summary import markdown
+from models.usage import load_rates, receipt, total
 from tasks import loaded
 from tasks.failures import ERROR
+from tasks.journal import asked, recorded, run_id, so_far
 from tasks.policies import code_version, keep, store
 from tasks.progress import begin
+from tasks.settings import settings
 
 ARTIFACT = "avatar-video"
 RESULT = "result.json"
 
 
 @task(name="publish", timeout_seconds=600, persist_result=False)
+@recorded
 def publish(
     request: VideoRequest,
     portrait: CheckedPortrait,
@@ -37,6 +41,7 @@ def publish(
     with store().work_folder() as folder:
         files = {video.suffix: video, **_beside(request, speech, pictures, folder)}
         manifest = _manifest(request, portrait, speech, mouth, clip, quality, files)
+        manifest = manifest.model_copy(update=_accounts(files))
         files[MANIFEST] = folder / "manifest.json"
         files[MANIFEST].write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
         result = _result(manifest, clip, _delivered(request.delivery, clip, files))
@@ -86,6 +91,7 @@ def _manifest(
     return Manifest(
         id=clip.video_id,
         marks=clip.marks,
+        consent=clip.consent,
         request=request,
         seed=request.look.seed,
         frames=clip.frames,
@@ -108,6 +114,20 @@ def _manifest(
     )
 
 
+def _accounts(files: dict[str, Path]) -> dict[str, object]:
+    """Who asked, what was done for it here, and what that cost."""
+    by, stages = asked(), so_far()
+    stored = Usage(stored_bytes=sum(file.stat().st_size for file in files.values()))
+    usage = total((stored, *(stage.usage for stage in stages)))
+    given = settings()
+    return {
+        "asked": by,
+        "run": run_id(),
+        "stages": stages,
+        "receipt": receipt(usage, load_rates(given.rates)),
+    }
+
+
 def _result(manifest: Manifest, clip: RenderedClip, places: dict[str, str]) -> VideoResult:
     return VideoResult(
         video=places[Path(clip.video).suffix],
@@ -125,4 +145,6 @@ def _result(manifest: Manifest, clip: RenderedClip, places: dict[str, str]) -> V
         quality=manifest.quality,
         warnings=manifest.warnings,
         timings_s=manifest.timings_s,
+        receipt=manifest.receipt,
+        consent=manifest.consent,
     )

@@ -7,6 +7,7 @@ from models.motion.files import load_track
 from models.motion.tracks import MotionTrack
 from models.stages import MadeSpeech, RenderedClip
 from tasks import loaded
+from tasks.journal import measured, recorded
 from tasks.policies import RESULT, cached, keep, key_of, store
 from tasks.progress import begin
 
@@ -22,19 +23,20 @@ def quality_files(clip: RenderedClip, speech: MadeSpeech) -> tuple[str]:
     persist_result=True,
     result_serializer=RESULT,
 )
+@recorded
 def check_quality(clip: RenderedClip, speech: MadeSpeech) -> QualityReport:
     """Lips, eyes, sound and length of the file itself. Raises BelowTheBar."""
     from models.quality.gate import assess, require_quality
 
     begin("Checking the result")
-    report = require_quality(
-        assess(
-            store().path(clip.video),
-            loaded.spoken(speech).recording,
-            load_track(MotionTrack, store().path(clip.motion)),
-            clip.fps.rational,
-            loaded.face_analyser(),
-        )
+    report = assess(
+        store().path(clip.video),
+        loaded.spoken(speech).recording,
+        load_track(MotionTrack, store().path(clip.motion)),
+        clip.fps.rational,
+        loaded.face_analyser(),
     )
+    measured(report.checks)
+    require_quality(report)
     keep(report, *quality_files(clip, speech))
     return report

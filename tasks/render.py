@@ -20,6 +20,7 @@ from models.stages import (
 from models.storage import file_sha256
 from tasks import loaded
 from tasks.inputs import input_file
+from tasks.journal import include, recorded
 from tasks.policies import RESULT, cached, is_transient, key_of, store
 from tasks.pool import render_in_pool
 from tasks.progress import Progress, begin
@@ -67,6 +68,7 @@ def _seen_of(look: Look) -> tuple[object, ...]:
     persist_result=True,
     result_serializer=RESULT,
 )
+@recorded
 def render_clip(
     portrait: CheckedPortrait,
     speech: MadeSpeech,
@@ -123,6 +125,7 @@ def render_clip(
     timeout_seconds=1800,
     persist_result=False,
 )
+@recorded
 def render_span(segment: Segment) -> RenderedSegment:
     """One segment into the store, if it is not there. Raises RenderError, SetupError."""
     progress = Progress("Rendering", segment.frames)
@@ -133,12 +136,19 @@ def _made(segments: list[Segment]) -> list[RenderedSegment]:
     """All of them, in order, whoever renders them."""
     progress = Progress("Rendering", sum(segment.frames for segment in segments))
     deployment = settings().segment_deployment
-    if not deployment:
-        return [make_segment(segment, progress.advance) for segment in segments]
     missing = [segment for segment in segments if stored_segment(segment) is None]
+    if not deployment:
+        return _noted([make_segment(each, progress.advance) for each in segments], missing)
     progress.advance(sum(segment.frames for segment in segments if segment not in missing))
     render_in_pool(deployment, missing, progress)
-    return [make_segment(segment, lambda frames: None) for segment in segments]
+    return _noted([make_segment(segment, lambda frames: None) for segment in segments], missing)
+
+
+def _noted(made: list[RenderedSegment], missing: list[Segment]) -> list[RenderedSegment]:
+    """Those that this video did not find in the store were made for it."""
+    keys = {segment.key for segment in missing}
+    include(each.stage for each in made if each.stage is not None and each.video in keys)
+    return made
 
 
 def _marks(segments: list[Segment]) -> tuple[str, ...]:

@@ -3,7 +3,9 @@
 from prefect import task
 
 from models.contracts import ScriptSpeech, TopicSpeech
+from models.journal import Generation
 from tasks import loaded
+from tasks.journal import answered, recorded
 from tasks.policies import RESULT, cached, is_transient, keep, key_of
 from tasks.progress import begin
 from tasks.settings import settings
@@ -23,6 +25,7 @@ def script_files(topic: TopicSpeech) -> tuple[str]:
     persist_result=True,
     result_serializer=RESULT,
 )
+@recorded
 def write_script(topic: TopicSpeech) -> ScriptSpeech:
     """Let the language model write as much as the voice says in the time asked for.
 
@@ -34,6 +37,15 @@ def write_script(topic: TopicSpeech) -> ScriptSpeech:
     key = settings().mistral_api_key
     writer = ScriptWriter(key.get_secret_value() if key else None, base_url=settings().mistral_url)
     written = writer.write(topic, loaded.synthesiser().speaking_rate(topic.voice))
+    answered(
+        Generation(
+            model=written.model,
+            prompt_tokens=written.usage.prompt_tokens,
+            completion_tokens=written.usage.completion_tokens,
+            asked=topic.topic,
+            answered=written.text,
+        )
+    )
     script = ScriptSpeech(script=written.text, voice=topic.voice)
     keep(script, *script_files(topic))
     return script

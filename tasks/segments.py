@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from models.contracts import Captions, Look
+from models.contracts import Captions, Look, Usage
 from models.errors import SetupError
+from models.journal import Stage
 from models.motion.files import load_track
 from models.motion.tracks import MotionTrack
 from models.renderers import Choice
@@ -14,6 +16,7 @@ from models.stages import BurnedCue, CheckedPortrait, RenderedSegment, Segment
 from models.storage import file_sha256
 from tasks import loaded
 from tasks.inputs import input_file
+from tasks.journal import here
 from tasks.policies import keep, key_of, store
 from tasks.settings import settings
 
@@ -59,6 +62,7 @@ def make_segment(segment: Segment, told: Callable[[int], None]) -> RenderedSegme
     motion = load_track(MotionTrack, store().path(segment.motion))
     _check_version(segment, motion)
     engine, started = loaded.renderer(segment.renderer), time.perf_counter()
+    at, cpu = datetime.now(UTC), time.process_time()
     portrait = _prepared(segment.renderer, segment.portrait, segment.face_index, segment.look)
     ready = time.perf_counter()
     span, cues = Span(segment.first, segment.stop), [Cue(**vars(cue)) for cue in segment.cues]
@@ -74,9 +78,23 @@ def make_segment(segment: Segment, told: Callable[[int], None]) -> RenderedSegme
             renderer_version=engine.card.version,
             prepare_s=ready - started,
             render_s=time.perf_counter() - ready,
+            stage=_stage(segment, at, time.perf_counter() - started, time.process_time() - cpu),
         )
     keep(facts, segment.facts)
     return facts
+
+
+def _stage(segment: Segment, at: datetime, seconds: float, cpu_s: float) -> Stage:
+    device = settings().device
+    on_card = device.startswith("cuda")
+    return Stage(
+        name=f"frames {segment.first}-{segment.stop - 1}",
+        started_at=at,
+        seconds=seconds,
+        worker=here(),
+        engine=f"{segment.renderer} on {device}",
+        usage=Usage(cpu_s=cpu_s, gpu_s=seconds if on_card else 0.0),
+    )
 
 
 def stored_segment(segment: Segment) -> RenderedSegment | None:

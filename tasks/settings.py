@@ -48,6 +48,33 @@ class Settings(BaseSettings):
     threads: int = Field(default=1, ge=1, description="Torch's threads; more only spin on CPUs.")
     mistral_api_key: SecretStr | None = Field(default=None, validation_alias="MISTRAL_API_KEY")
     mistral_url: str | None = Field(default=None, description="Another server of Mistral's API.")
+    rates: Path | None = Field(
+        default=None, description="JSON file: what a core-second, a token, … costs us."
+    )
+    langfuse_public_key: str = Field(
+        default="", validation_alias="LANGFUSE_PUBLIC_KEY", description="Empty: nothing is traced."
+    )
+    langfuse_secret_key: SecretStr = Field(
+        default=SecretStr(""), validation_alias="LANGFUSE_SECRET_KEY"
+    )
+    langfuse_url: str = Field(
+        default="https://cloud.langfuse.com", validation_alias="LANGFUSE_BASE_URL"
+    )
+    langfuse_sampled: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        validation_alias="LANGFUSE_SAMPLE_RATE",
+        description="Share of the videos that are traced.",
+    )
+    langfuse_environment: str = Field(
+        default="default", validation_alias="LANGFUSE_TRACING_ENVIRONMENT"
+    )
+    langfuse_words: bool = Field(
+        default=False,
+        validation_alias="LANGFUSE_WORDS",
+        description="Topics and scripts are sent too, not only their lengths.",
+    )
 
     @property
     def results(self) -> Path:

@@ -12,6 +12,7 @@ from models.stages import FollowedMouth, MadeSpeech, spoken_to_json
 from models.storage import file_sha256
 from tasks import loaded
 from tasks.inputs import input_file
+from tasks.journal import recorded, spent
 from tasks.policies import RESULT, cached, is_transient, key_of, store
 from tasks.progress import begin
 from tasks.settings import limit_threads
@@ -45,6 +46,7 @@ def _told_apart_by(speech: RecordedSpeech | ScriptSpeech) -> tuple[object, ...]:
     persist_result=True,
     result_serializer=RESULT,
 )
+@recorded
 def make_speech(speech: RecordedSpeech | ScriptSpeech) -> MadeSpeech:
     """Speak the script, or take the recording in. Raises AudioError, ScriptError, SpeechFailed."""
     begin("Speaking" if isinstance(speech, ScriptSpeech) else "Listening")
@@ -77,6 +79,7 @@ def mouth_files(speech: MadeSpeech, expressiveness: float) -> tuple[str]:
     persist_result=True,
     result_serializer=RESULT,
 )
+@recorded
 def follow_mouth(speech: MadeSpeech, expressiveness: float) -> FollowedMouth:
     """Mouth curves at 100 Hz, from the best that is known about the speech."""
     from models.speech.mouth import follow
@@ -95,6 +98,7 @@ def _spoken(
     speech: RecordedSpeech | ScriptSpeech, out: Path
 ) -> tuple["SpokenAudio", tuple[str, ...]]:
     if isinstance(speech, ScriptSpeech):
+        spent(speech_chars=len(speech.script))
         return loaded.synthesiser().speak(
             speech.script, speech.voice, speech.rate, speech.pitch, out
         ), ()

@@ -25,7 +25,8 @@ from prefect.states import Cancelling, Pending, Scheduled
 
 from models.errors import SetupError
 from models.fair_share import CALLER, PACE, STEP
-from tasks.dispatch import VIDEO, turn
+from models.journal import REQUEST, VIDEO
+from tasks.dispatch import turn
 
 PAGE = 200  # what the server lists at once
 QUEUE = "default"
@@ -49,7 +50,7 @@ class Subruns:
             ) from error
         self.pool = self._target.work_pool_name or ""
         self.queue = self._parent.work_queue_name or QUEUE
-        self._tags = [tag for tag in self._parent.tags if tag.startswith((CALLER, VIDEO))]
+        self._tags = [tag for tag in self._parent.tags if tag.startswith((CALLER, VIDEO, REQUEST))]
         self._next: datetime | None = None
 
     def key(self, name: str, attempt: int) -> str:
