@@ -1,0 +1,222 @@
+"""MuseTalk in two parts: what a portrait needs once, and what every frame needs.
+
+The UNet sees the same latents in every frame, and only its attentions hear. So all that comes
+before the first of them is computed once a portrait, and so is what its first features add to its
+last block. Its time is always 0 and stands in biases; all attentions' keys and values are one map.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from models.musetalk.blocks import (
+    Doubled,
+    Looking,
+    Norm,
+    Residual,
+    Transformer,
+    conv_of,
+    linear_of,
+    planes_of,
+    tokens_of,
+)
+from models.musetalk.networks import Networks
+
+SCALE = 0.18215  # of the VAE's latents
+Maps = tuple[Tensor, ...]  # (1, C, 32, 32) each, see PortraitEncoder
+
+
+def time_of(unet: Any) -> Tensor:  # noqa: ANN401
+    """(1, D): the embedding of time 0, the only one there is."""
+    embedded: Tensor = unet.time_embedding(unet.time_proj(torch.zeros(1)))
+    return embedded
+
+
+class PortraitEncoder(nn.Module):
+    """Pictures (2, 3, 256, 256), the masked face and the face, RGB -1..1, to what decoders take.
+
+    The first block's features, the tokens that it attends with, their queries, and what the first
+    convolution's features add to the last block's first convolution and to its shortcut.
+    """
+
+    def __init__(self, built: Networks) -> None:
+        super().__init__()
+        unet, time = built.unet, time_of(built.unet)
+        self.encoder, self.quant = built.vae.encoder, built.vae.quant_conv
+        self.enter = unet.conv_in
+        self.residual = Residual(unet.down_blocks[0].resnets[0], time)
+        self.attention = Transformer(unet.down_blocks[0].attentions[0])
+        self.last = LastSkipped(unet.up_blocks[-1].resnets[-1], time, own=False)
+
+    def latents(self, pictures: Tensor) -> Tensor:
+        """(1, 8, 32, 32): the likeliest ones, nothing is drawn by chance."""
+        likeliest = self.quant(self.encoder(pictures)).chunk(2, dim=1)[0]
+        return (SCALE * likeliest).flatten(0, 1)[None]
+
+    def forward(self, pictures: Tensor) -> Maps:
+        features = self.enter(self.latents(pictures))
+        x = self.residual(features)
+        height = x.shape[2]
+        tokens, query = (planes_of(each, height) for each in self.attention.first(x))
+        return (x, tokens, query, *self.last.joined(features))
+
+
+class LastSkipped(nn.Module):
+    """Of the UNet's last block, whose input is two halves joined, the part that reads one half.
+
+    The halves share no group of the norm, and a convolution of joined channels is the sum of two.
+    """
+
+    def __init__(self, block: Any, time: Tensor, *, own: bool) -> None:  # noqa: ANN401
+        """`own`: of the half that frames make; else of the one that the portrait makes."""
+        super().__init__()
+        whole = Residual(block, time)
+        half = block.norm1.num_channels // 2
+        at = slice(0, half) if own else slice(half, 2 * half)
+        groups = nn.GroupNorm(block.norm1.num_groups // 2, half, block.norm1.eps, device="meta")
+        groups.weight = nn.Parameter(block.norm1.weight[at].clone(), requires_grad=False)
+        groups.bias = nn.Parameter(block.norm1.bias[at].clone(), requires_grad=False)
+        self.norm = Norm(groups)
+        bias = (None, None) if own else (whole.conv1.bias, whole.shortcut.bias)
+        self.conv = conv_of(whole.conv1.weight[:, at], bias[0], padding=1)
+        self.shortcut = conv_of(whole.shortcut.weight[:, at], bias[1])
+        self.norm2, self.conv2 = (whole.norm2, whole.conv2) if own else (None, None)
+
+    def joined(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return self.conv(self.norm(x)), self.shortcut(x)
+
+    def forward(self, x: Tensor, conv: Tensor, shortcut: Tensor) -> Tensor:
+        """The whole block, given what the other half adds."""
+        made, kept = self.joined(x)
+        made = self.conv2(self.norm2(made.add_(conv)))
+        return made.add_(kept).add_(shortcut)
+
+
+class Step(nn.Module):
+    """A residual block, and the attention behind it where there is one."""
+
+    def __init__(self, residual: Any, attention: Any, time: Tensor) -> None:  # noqa: ANN401
+        super().__init__()
+        self.residual = Residual(residual, time)
+        self.attention = None if attention is None else Transformer(attention)
+
+    def forward(self, x: Tensor, heard: Iterator[Tensor]) -> Tensor:
+        x = self.residual(x)
+        return x if self.attention is None else self.attention(x, next(heard))
+
+
+class Level(nn.Module):
+    """Steps on pictures of one size, and what changes the size behind them."""
+
+    def __init__(self, block: Any, time: Tensor, which: slice = slice(None)) -> None:  # noqa: ANN401
+        super().__init__()
+        attentions = getattr(block, "attentions", None) or [None] * len(block.resnets)
+        pairs = list(zip(block.resnets, attentions, strict=True))[which]
+        self.steps = nn.ModuleList(Step(*pair, time) for pair in pairs)
+        self.resized = resizer(block)
+
+
+def resizer(block: Any) -> nn.Module | None:  # noqa: ANN401
+    grows, shrinks = (getattr(block, name, None) for name in ("upsamplers", "downsamplers"))
+    if grows:
+        return Doubled(grows[0])
+    return shrinks[0].conv if shrinks else None
+
+
+class MouthUNet(nn.Module):
+    """What is heard (B, T, D), and a portrait's maps, to latents (B, 4, 32, 32)."""
+
+    def __init__(self, built: Networks) -> None:
+        super().__init__()
+        unet, time = built.unet, time_of(built.unet)
+        self.ears, self.widths = _ears(unet)
+        self.first = Transformer(unet.down_blocks[0].attentions[0])
+        earliest, *below = unet.down_blocks
+        self.down = nn.ModuleList([Level(earliest, time, slice(1, None))])
+        self.down.extend(Level(block, time) for block in below)
+        middle = unet.mid_block
+        self.middle = Step(middle.resnets[0], middle.attentions[0], time)
+        self.after = Residual(middle.resnets[1], time)
+        *above, latest = unet.up_blocks
+        self.up = nn.ModuleList(Level(block, time) for block in above)
+        self.up.append(Level(latest, time, slice(None, -1)))
+        self.joining = LastSkipped(latest.resnets[-1], time, own=True)
+        self.last = Transformer(latest.attentions[-1])
+        self.norm, self.leave = Norm(unet.conv_norm_out), unet.conv_out
+
+    def forward(self, heard: Tensor, *maps: Tensor) -> Tensor:
+        features, tokens, query, conv, shortcut = maps
+        pairs = iter(self.ears(heard).split(self.widths, dim=2))
+        x = self.first.second(features, tokens_of(tokens), tokens_of(query), next(pairs))
+        skipped = [x]
+        for level in self.down:
+            for step in level.steps:
+                x = step(x, pairs)
+                skipped.append(x)
+            if level.resized is not None:
+                x = level.resized(x)
+                skipped.append(x)
+        x = self.after(self.middle(x, pairs))
+        for level in self.up:
+            for step in level.steps:
+                x = step(torch.cat([x, skipped.pop()], dim=1), pairs)
+            if level.resized is not None:
+                x = level.resized(x)
+        x = self.last(self.joining(x, conv, shortcut), next(pairs))
+        made: Tensor = self.leave(self.norm(x))
+        return made
+
+
+def _ears(unet: Any) -> tuple[nn.Linear, list[int]]:  # noqa: ANN401
+    """All keys and values in one map, in the order in which they are used, and their widths."""
+    found = [
+        attention.transformer_blocks[0].attn2
+        for block in (*unet.down_blocks, unet.mid_block, *unet.up_blocks)
+        for attention in getattr(block, "attentions", None) or ()
+    ]
+    weights = [part.weight for each in found for part in (each.to_k, each.to_v)]
+    return linear_of(torch.cat(weights)), [2 * each.to_k.out_features for each in found]
+
+
+class PictureDecoder(nn.Module):
+    """Latents (B, 4, 32, 32) to pictures (B, 3, h, 256), RGB 0..1, their rows from `top` on."""
+
+    def __init__(self, vae: Any, top: int) -> None:  # noqa: ANN401
+        super().__init__()
+        decoder, quant = vae.decoder, vae.post_quant_conv
+        self.quant = conv_of(quant.weight / SCALE, quant.bias)
+        self.enter, middle = decoder.conv_in, decoder.mid_block
+        self.middle = nn.Sequential(
+            Residual(middle.resnets[0]), Looking(middle.attentions[0]), Residual(middle.resnets[1])
+        )
+        self.up = nn.Sequential(*(part for block in decoder.up_blocks for part in _growing(block)))
+        self.norm = Norm(decoder.conv_norm_out)
+        last = decoder.conv_out
+        self.leave = conv_of(last.weight / 2, last.bias / 2 + 0.5, padding=1)  # from -1..1 to 0..1
+        self.top = top
+
+    def forward(self, latents: Tensor) -> Tensor:
+        x = self.norm(self.up(self.middle(self.enter(self.quant(latents)))))
+        above = min(self.top, 1)  # a row that the last convolution also reads
+        drawn: Tensor = self.leave(x[:, :, self.top - above :])[:, :, above:]
+        return drawn.clamp(0, 1)
+
+
+def _growing(block: Any) -> Iterator[nn.Module]:  # noqa: ANN401
+    yield from (Residual(each) for each in block.resnets)
+    if (larger := resizer(block)) is not None:
+        yield larger
+
+
+class LipDecoder(nn.Module):
+    """What is heard (B, T, D), and a portrait's maps, to rows `top`.. of the face, RGB 0..1."""
+
+    def __init__(self, built: Networks, top: int) -> None:
+        super().__init__()
+        self.unet, self.pictures = MouthUNet(built), PictureDecoder(built.vae, top)
+
+    def forward(self, heard: Tensor, *maps: Tensor) -> Tensor:
+        drawn: Tensor = self.pictures(self.unet(heard.to(maps[0].dtype), *maps))
+        return drawn
