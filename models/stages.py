@@ -61,7 +61,7 @@ class Segment(Contract):
     cues: tuple[BurnedCue, ...] = ()
     renderer: str
     weights: str = ""  # sha256 of those that the renderer needs
-    marked: bool = False
+    mark: int | None = None  # what its frames say, unseen: 48 bits
 
     @property
     def facts(self) -> str:
@@ -71,11 +71,6 @@ class Segment(Contract):
     @property
     def frames(self) -> int:
         return self.stop - self.first
-
-    @property
-    def mark(self) -> int | None:
-        """What its frames say, unseen: the first bits of the digest that is its key."""
-        return None if not self.marked else int(self.key.rsplit("/", 1)[1][:PAYLOAD_DIGITS], 16)
 
 
 class RenderedSegment(Contract):

@@ -42,7 +42,12 @@ def code_version() -> str:
 
 def key_of(stage: str, *parts: object) -> str:
     """`stage/digest`: the storage key, less its suffix, of what the stage makes of the parts."""
-    return f"{stage}/{digest(code_version(), *map(_text, parts))}"
+    return f"{stage}/{digest_of(code_version(), *parts)}"
+
+
+def digest_of(*parts: object) -> str:
+    """Of what the parts say, in order."""
+    return digest(*map(_text, parts))
 
 
 def cached(

@@ -12,12 +12,18 @@ from models.journal import Stage
 from models.motion.files import load_track
 from models.motion.tracks import MotionTrack
 from models.renderers import Choice
-from models.stages import BurnedCue, CheckedPortrait, RenderedSegment, Segment
+from models.stages import (
+    PAYLOAD_DIGITS,
+    BurnedCue,
+    CheckedPortrait,
+    RenderedSegment,
+    Segment,
+)
 from models.storage import file_sha256
 from tasks import loaded
 from tasks.inputs import input_file
 from tasks.journal import here
-from tasks.policies import keep, key_of, store
+from tasks.policies import digest_of, keep, key_of, store
 from tasks.settings import settings
 
 if TYPE_CHECKING:
@@ -43,10 +49,14 @@ def segments_of(
             cues=_within(cues, span, plan),
             renderer=renderer.name,
             weights=renderer.weights,
-            marked=settings().watermark,
         )
         for span in plan.spans
     ]
+    if settings().watermark:
+        unnamed = [
+            each.model_copy(update={"mark": _payload(each, portrait.sha256, motion)})
+            for each in unnamed
+        ]
     return [each.model_copy(update={"key": _key(each, motion)}) for each in unnamed]
 
 
@@ -106,7 +116,19 @@ def stored_segment(segment: Segment) -> RenderedSegment | None:
 
 
 def _key(segment: Segment, motion: MotionTrack) -> str:
-    """A digest of what shows: wherever the frames stand in a video, they are the same frames."""
+    """Wherever the frames stand in a video, they are the same frames."""
+    suffix = "webm" if segment.look.transparent else "mp4"
+    made_of = (segment.portrait, segment.mark, *_shows(segment, motion))
+    return f"{key_of('segments', *made_of)}.{suffix}"
+
+
+def _payload(segment: Segment, portrait_sha256: str, motion: MotionTrack) -> int:
+    """Of what shows and not of our code: a new version marks the same frames with the same."""
+    return int(digest_of(portrait_sha256, *_shows(segment, motion))[:PAYLOAD_DIGITS], 16)
+
+
+def _shows(segment: Segment, motion: MotionTrack) -> tuple[object, ...]:
+    """What decides about the frames, beside the portrait."""
     rows = motion.digest(segment.first, segment.stop)
     where = segment.first if segment.cues else 0
     behind = segment.look.background.picture
@@ -114,9 +136,7 @@ def _key(segment: Segment, motion: MotionTrack) -> str:
     background = segment.look.background.model_copy(update={"picture": picture})
     look = segment.look.model_copy(update={"background": background})
     drawn_by = segment.renderer, segment.weights
-    made_of = (segment.portrait, segment.face_index, *drawn_by, look, rows, where, segment.marked)
-    suffix = "webm" if look.transparent else "mp4"
-    return f"{key_of('segments', *made_of, *segment.cues)}.{suffix}"
+    return (segment.face_index, *drawn_by, look, rows, where, *segment.cues)
 
 
 def _check_version(segment: Segment, motion: MotionTrack) -> None:

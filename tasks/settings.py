@@ -37,7 +37,7 @@ class Settings(BaseSettings):
         default=None, ge=1, validation_alias="MAX_BATCH_SIZE", description="Frames at once."
     )
     watermark: bool = Field(
-        default=False,
+        default=True,
         description="Frames carry an invisible mark that outlives another encoding.",
     )
     signing_credential: Path | None = Field(

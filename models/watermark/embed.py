@@ -10,7 +10,11 @@ FLAT, PER_LEVEL, MOST = 1.7, 0.1, 2.5  # levels of luma: where nothing hides it,
 
 
 class Marker:
-    """Marks frames of one size with one payload; a frame's mark depends on that frame alone."""
+    """Marks the frames of one segment with one payload.
+
+    Its first frame decides how strong the mark is where: a mark that stands still costs an encoder
+    least, and adding it costs a frame next to nothing.
+    """
 
     def __init__(self, payload: int, size: tuple[int, int]) -> None:
         self._size = size
@@ -18,12 +22,24 @@ class Marker:
         across, down = np.arange(columns) % SIDE, np.arange(rows) % SIDE
         self._cells = square(payload)[np.ix_(down, across)]
         self._twice = (2 * columns, 2 * rows)
+        self._lighter: U8 | None = None
+        self._darker: U8 | None = None
 
     def __call__(self, luma: U8) -> U8:
         """(H, W) 16..235, marked; the array given stays as it is."""
+        if self._lighter is None or self._darker is None:
+            change = np.rint(self.change(luma))
+            self._lighter, self._darker = (
+                np.asarray(np.maximum(side, 0), np.uint8) for side in (change, -change)
+            )
+        marked = cv2.add(luma, self._lighter)
+        return np.asarray(cv2.subtract(marked, self._darker, dst=marked), np.uint8)
+
+    def change(self, luma: U8) -> F32:
+        """(H, W) levels that a frame like this one is given."""
         cells = self._cells * self._strength(luma)
         change = cv2.resize(cells, self._size, interpolation=cv2.INTER_LINEAR)
-        return np.asarray(cv2.add(luma, change, dtype=cv2.CV_8U), np.uint8)
+        return np.asarray(change, np.float32)
 
     def _strength(self, luma: U8) -> F32:
         """One for each cell, from what surrounds it."""

@@ -1,7 +1,6 @@
 """`avatar verify` on a video of the real flow, also after somebody encoded it again."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,24 +8,18 @@ import pytest
 from cli.main import run
 from flows.avatar_video import avatar_video
 from models.contracts import VideoRequest, VideoResult
-from tasks.settings import settings
 from tests.models.watermark.test_marks import as_it_is, encoded_again, written
 
 
 @pytest.fixture
-def video(
-    store_here: Path, portrait_file: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[VideoResult]:
-    monkeypatch.setenv("AVATAR_WATERMARK", "true")
-    settings.cache_clear()
+def video(store_here: Path, portrait_file: Path) -> VideoResult:
     request = {
         "portrait": {"image": str(portrait_file)},
         "speech": {"script": "My baby brother may be happy to buy a big pump, but people mumble."},
         "look": {"resolution": 512},
         "delivery": {"key_prefix": "videos/vid_7"},
     }
-    yield avatar_video(VideoRequest.model_validate(request))
-    settings.cache_clear()
+    return avatar_video(VideoRequest.model_validate(request))
 
 
 def test_one_id_is_in_the_credentials_and_behind_the_mark(
