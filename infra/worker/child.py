@@ -24,7 +24,7 @@ from prefect.flows import Flow
 
 from infra.worker import private
 from infra.worker.messages import Cancel, Ended, Ending, Loaded, Message, Ready, Run, to_child
-from infra.worker.pulse import Pulse, memory_mb
+from infra.worker.pulse import Pulse, counts, memory_mb
 from infra.worker.settings import WorkerSettings
 
 ARM_S = 0.05
@@ -92,7 +92,8 @@ def _serve(mailbox: Mailbox, answers: Answers, pulse: Pulse) -> None:
         pulse.end()
         mailbox.current = None
         signal.signal(signal.SIGTERM, _ignore)  # after a cancel Prefect leaves its own
-        answers.tell(Ended(how=how, reason=reason, memory_mb=memory_mb()))
+        ended = Ended(how=how, reason=reason, memory_mb=memory_mb(), counts=counts())
+        answers.tell(ended)
 
 
 def _run(message: Run, answers: Answers) -> tuple[Ending, str]:

@@ -28,6 +28,14 @@ class Cancel(Message):
     run: UUID
 
 
+class Count(Message):
+    """What a child did since it last spoke: see models/tally.py."""
+
+    text: str
+    labels: dict[str, str]
+    value: float
+
+
 class Ready(Message):
     """The child has preloaded and waits for a run."""
 
@@ -46,6 +54,7 @@ class Beat(Message):
 
     kind: Literal["beat"] = "beat"
     memory_mb: int
+    counts: tuple[Count, ...] = ()
 
 
 class Ending(StrEnum):
@@ -60,6 +69,7 @@ class Ended(Message):
     how: Ending
     reason: str = ""
     memory_mb: int
+    counts: tuple[Count, ...] = ()
 
 
 to_child: TypeAdapter[Run | Cancel] = TypeAdapter(Run | Cancel)

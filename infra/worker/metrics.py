@@ -1,8 +1,12 @@
 """/metrics in Prometheus' text format, /healthz and /readyz, on a port of the worker's own."""
 
 import asyncio
+import json
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from itertools import groupby
+
+from models.tally import Name
 
 READ_S = 5.0
 
@@ -12,7 +16,7 @@ Check = Callable[[], str | None]  # what is wrong, if anything
 async def serve(
     host: str,
     port: int,
-    metrics: Callable[[], dict[str, float]],
+    metrics: Callable[[], Mapping[Name, float]],
     checks: Mapping[str, Check],
 ) -> asyncio.Server:
     """`checks` are paths that answer 200 or 503."""
@@ -31,7 +35,7 @@ async def serve(
 
 
 def _reply(
-    path: str, metrics: Callable[[], dict[str, float]], checks: Mapping[str, Check]
+    path: str, metrics: Callable[[], Mapping[Name, float]], checks: Mapping[str, Check]
 ) -> bytes:
     if path == "/metrics":
         return _http(HTTPStatus.OK, text(metrics()))
@@ -42,13 +46,21 @@ def _reply(
     return _http(HTTPStatus.NOT_FOUND, f"there are /metrics, {', '.join(checks)}\n")
 
 
-def text(metrics: dict[str, float]) -> str:
-    """One gauge or counter a value; a counter is what ends in _total."""
+def text(metrics: Mapping[Name, float]) -> str:
+    """A counter is what ends in _total, all else a gauge."""
     lines = []
-    for name, value in metrics.items():
+    for name, samples in groupby(sorted(metrics.items()), lambda sample: sample[0].text):
         kind = "counter" if name.endswith("_total") else "gauge"
-        lines += [f"# TYPE avatar_worker_{name} {kind}", f"avatar_worker_{name} {value:g}"]
+        lines.append(f"# TYPE avatar_worker_{name} {kind}")
+        lines += [
+            f"avatar_worker_{name}{_labels(told)} {value:.12g}" for (_, told), value in samples
+        ]
     return "\n".join(lines) + "\n"
+
+
+def _labels(labels: tuple[tuple[str, str], ...]) -> str:
+    escaped = (f"{name}={json.dumps(value, ensure_ascii=False)}" for name, value in labels)
+    return f"{{{','.join(escaped)}}}" if labels else ""
 
 
 def _http(status: HTTPStatus, body: str) -> bytes:

@@ -21,9 +21,10 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from infra.worker import private
-from infra.worker.messages import Beat
+from infra.worker.messages import Beat, Count
 from infra.worker.outcome import REQUEUED
 from infra.worker.settings import signature
+from models.tally import DONE
 
 BEAT_S = 1.0
 HOOKS_S = 30.0  # what a flow may still do after its final state
@@ -52,7 +53,7 @@ class Pulse:
 
     def _beat(self) -> None:
         while self._began.wait():
-            self._tell(Beat(memory_mb=memory_mb()))
+            self._tell(Beat(memory_mb=memory_mb(), counts=counts()))
             time.sleep(BEAT_S)
 
     def _sign(self) -> None:
@@ -107,6 +108,12 @@ class Signs:
             return time.monotonic() - self._final_since > HOOKS_S
         taken = now.infrastructure_pid not in (None, signature())
         return taken or (now.state is not None and now.state.name == REQUEUED)
+
+
+def counts() -> tuple[Count, ...]:
+    """What this process has done since it was last asked."""
+    taken = DONE.take().items()
+    return tuple(Count(text=text, labels=dict(told), value=each) for (text, told), each in taken)
 
 
 def memory_mb() -> int:

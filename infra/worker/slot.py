@@ -4,12 +4,24 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from infra.worker.messages import Beat, Cancel, Ended, Loaded, Message, Ready, Run, to_worker
+from infra.worker.messages import (
+    Beat,
+    Cancel,
+    Count,
+    Ended,
+    Loaded,
+    Message,
+    Ready,
+    Run,
+    to_worker,
+)
+from models.tally import Name
 
 CANCEL_S = 3.0  # for a child to stop by itself
 TIMEOUT_GRACE_S = 5.0
@@ -49,6 +61,7 @@ class Slot:
     starts: int = 0
     memory_mb: int = 0
     cancelled: UUID | None = None
+    done: Counter[Name] = field(default_factory=Counter)  # by all its children
     _current: UUID | None = None
     _child: asyncio.subprocess.Process | None = None
     _runs: int = 0
@@ -117,9 +130,14 @@ class Slot:
     def _count(self, ended: Ended, limits: Limits) -> None:
         self._runs += 1
         self.memory_mb = ended.memory_mb
+        self._add(ended.counts)
         too_large = ended.memory_mb > (limits.max_memory_mb or sys.maxsize)
         if too_large or self._runs >= limits.max_runs:
             self._retire()
+
+    def _add(self, counts: Iterable[Count]) -> None:
+        for each in counts:
+            self.done[Name(each.text, tuple(each.labels.items()))] += each.value  # type: ignore[assignment]
 
     def _retire(self) -> None:
         """The next child need not wait for this one's end."""
@@ -136,6 +154,7 @@ class Slot:
                 stop = loop.time() + heard.timeout_s + TIMEOUT_GRACE_S
                 deadline.reschedule(min(stop, deadline.when() or stop))
             if isinstance(heard, Beat):
+                self._add(heard.counts)
                 await self._weigh(heard.memory_mb, limits.memory_limit_mb)
         return heard
 

@@ -29,11 +29,13 @@ from infra.worker import metrics, private
 from infra.worker.configuration import Job, WarmConfiguration, WarmVariables
 from infra.worker.custody import Custody
 from infra.worker.drain import Drain
+from infra.worker.gpus import Gpus
 from infra.worker.lost import LostRuns
 from infra.worker.scratch import Scratch
 from infra.worker.settings import WorkerSettings
 from infra.worker.slot import Died, Patience, Slot
 from infra.worker.turns import Turns
+from models.tally import Name
 
 log = get_logger("workers.warm-process")
 START_AGAIN_S = 5.0
@@ -64,6 +66,7 @@ class WarmProcessWorker(BaseWorker[WarmConfiguration, WarmVariables, WarmResult]
         self._machine = WorkerSettings()
         self._pool, self._queues = work_pool_name, list(work_queues or [])
         self._devices = self._machine.devices[:limit]
+        self._gpus = Gpus(self._devices)
         self._slots: list[Slot] = []
         self._free: list[Slot] = []
         self._active: dict[UUID, Slot] = {}
@@ -155,9 +158,9 @@ class WarmProcessWorker(BaseWorker[WarmConfiguration, WarmVariables, WarmResult]
     async def kill_all(self) -> None:
         await asyncio.gather(*(slot.kill() for slot in self._active.values()))
 
-    def measure(self) -> dict[str, float]:
+    def measure(self) -> dict[Name, float]:
         counts = self._custody.counts if self._custody else Counter[str]()
-        return {
+        own = {
             "slots": len(self._slots),
             "busy": len(self._active),
             "children": sum(slot.pid is not None for slot in self._slots),
@@ -165,6 +168,8 @@ class WarmProcessWorker(BaseWorker[WarmConfiguration, WarmVariables, WarmResult]
             "memory_bytes": sum(slot.memory_mb for slot in self._slots) << 20,
             **{f"{what}_total": counts[f"{what}_total"] for what in COUNTED},
         }
+        done: Counter[Name] = sum((slot.done for slot in self._slots), Counter())
+        return {Name(text): value for text, value in own.items()} | done | self._gpus.measure()
 
     @property
     def _draining(self) -> bool:

@@ -29,6 +29,7 @@ import ctypes, os, signal, time
 from pathlib import Path
 from prefect import flow
 from prefect.logging import get_run_logger
+from models.tally import rendered
 
 @flow(name="tiny", persist_result=False)
 def tiny(folder: str, do: str = "nothing"):
@@ -39,6 +40,8 @@ def tiny(folder: str, do: str = "nothing"):
     get_run_logger().info("a word from the child")
     if do == "die-once" and first:
         os.kill(os.getpid(), signal.SIGKILL)
+    if do == "count":
+        rendered("mesh", "eager", "cpu", frames=250, seconds=2.0)
     if do == "raise":
         raise ValueError("on purpose")
     if do.startswith("sleep"):

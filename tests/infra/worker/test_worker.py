@@ -68,12 +68,27 @@ def test_what_a_flow_logs_reaches_the_server(stage: Stage, port: int) -> None:
     assert eventually(said, 10)
 
 
+def told(port: int, path: str = "metrics") -> str:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}") as page:
+        return str(page.read().decode())
+
+
 def test_the_port_tells_counts_and_health(stage: Stage, port: int) -> None:
     stage.finish("nothing")
-    address = f"http://127.0.0.1:{port}"
-    with urllib.request.urlopen(f"{address}/metrics") as page:
-        text = page.read().decode()
+    text = told(port)
     assert "avatar_worker_slots 1\n" in text
     assert "avatar_worker_children 1\n" in text
-    with urllib.request.urlopen(f"{address}/healthz") as page:
-        assert page.read() == b"ok\n"
+    assert told(port, "healthz") == "ok\n"
+
+
+def test_the_port_tells_what_children_did_and_keeps_it_when_one_dies(
+    stage: Stage, port: int
+) -> None:
+    line = 'avatar_worker_frames_total{device="cpu",engine="eager",renderer="mesh"} '
+    stage.finish("count")
+    eventually(lambda: f"{line}250\n" in told(port) or None, 10)
+    run, _ = stage.ask("die-once")
+    stage.until(run, "Completed", within_s=40)
+    stage.finish("count")
+    eventually(lambda: f"{line}500\n" in told(port) or None, 10)
+    assert told(port).count("# TYPE avatar_worker_frames_total counter\n") == 1
