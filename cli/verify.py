@@ -32,7 +32,9 @@ def verify(
         document = {
             "credentials": statement and asdict(statement),
             "marks": [
-                asdict(mark) | {"payload": _hex(mark), "videos": _videos(mark)} for mark in marks
+                asdict(mark)
+                | {"payload": _hex(mark), "chance": mark.chance, "videos": _videos(mark)}
+                for mark in marks
             ],
         }
         typer.echo(json.dumps(document, indent=2, ensure_ascii=False))
@@ -65,7 +67,10 @@ def _marks(marks: "tuple[Mark, ...]") -> list[str]:
 
 def _line(mark: "Mark") -> str:
     videos = ", ".join(_videos(mark)) or "not in this store"
-    return f"mark: {_hex(mark)} from {mark.start_s:.1f} to {mark.stop_s:.1f} s, video {videos}"
+    return (
+        f"mark: {_hex(mark)} from {mark.start_s:.1f} to {mark.stop_s:.1f} s, "
+        f"by chance below {mark.chance:.1e}, video {videos}"
+    )
 
 
 def _hex(mark: "Mark") -> str:

@@ -6,6 +6,7 @@ by Fourier transform, at every place. Where it fits best, each window is read by
 segment of a video has a mark of its own.
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache
@@ -18,7 +19,7 @@ from numpy.typing import NDArray
 from models.arrays import F32, U8
 from models.media.colour import plane_pixels
 from models.media.probe import opened
-from models.watermark.code import SIDE, Reading, beacon, read
+from models.watermark.code import PAYLOAD_BITS, SIDE, Reading, beacon, read
 
 PITCH_PX = 4.0  # of a cell, in the picture that is searched, where nothing was cropped
 WINDOW_S = 4.0
@@ -28,6 +29,7 @@ CANDIDATES = 4
 FINER = np.exp(np.arange(-0.003, 0.0031, 0.001))
 LEAST_SCORE = 11.0
 _PER_CELL = 2  # samples, in which shifts are searched
+_PLACES = (len(PITCHES) + CANDIDATES * len(FINER)) * (SIDE * _PER_CELL) ** 2
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,19 @@ class Mark:
     start_s: float
     stop_s: float
     score: float
+
+    @property
+    def chance(self) -> float:
+        return chance(self.score)
+
+
+def chance(score: float) -> float:
+    """At most how likely a picture that was never marked reads so well, in one window.
+
+    The cells' signs were drawn without regard to any picture, so Hoeffding's bound of a sum with
+    random signs holds for each picture, payload and place; all payloads and places are added up.
+    """
+    return min(1.0, math.exp(PAYLOAD_BITS * math.log(2) + math.log(_PLACES) - score**2 / 2))
 
 
 @dataclass(frozen=True)

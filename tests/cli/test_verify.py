@@ -8,7 +8,8 @@ import pytest
 from cli.main import run
 from flows.avatar_video import avatar_video
 from models.contracts import VideoRequest, VideoResult
-from tests.models.watermark.test_marks import as_it_is, encoded_again, written
+from tests.models.watermark.foreign import VIDEOS, foreign
+from tests.models.watermark.treated import Spoil, as_it_is, cropped, encoded_again, half
 
 
 @pytest.fixture
@@ -38,8 +39,32 @@ def test_one_id_is_in_the_credentials_and_behind_the_mark(
     assert found["marks"][0]["payload"] == original["credentials"]["marks"][0]
 
 
-def test_a_foreign_video_is_not_ours(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["verify", str(written(tmp_path / "plain.mp4", None))]) == 1
+TREATED: dict[str, tuple[Spoil, slice]] = {
+    "encoded again": (as_it_is, slice(None)),
+    "half size": (half, slice(None)),
+    "cropped": (cropped, slice(None)),
+    "trimmed": (as_it_is, slice(10, 90)),
+    "all of it": (lambda picture: half(cropped(picture)), slice(10, 110)),
+}
+
+
+def test_what_others_made_of_it_is_still_ours(
+    video: VideoResult, store_here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = {}
+    for name, (spoil, keep) in TREATED.items():
+        again = encoded_again(store_here / video.video, tmp_path / "again.mp4", spoil, keep)
+        code = run(["verify", str(again), "--json"])
+        marks = json.loads(capsys.readouterr().out)["marks"]
+        found[name] = code, [mark["videos"] for mark in marks]
+    assert found == dict.fromkeys(TREATED, (0, [["vid_7"]]))
+
+
+@pytest.mark.parametrize("name", VIDEOS)
+def test_a_foreign_video_is_not_ours(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["verify", str(foreign(name, tmp_path / "foreign.mp4"))]) == 1
     assert capsys.readouterr().out.splitlines() == ["credentials: none", "mark: none"]
 
 

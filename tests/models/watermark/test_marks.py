@@ -1,10 +1,8 @@
 """A mark is put into a moving portrait, the file is ill-treated, and the mark is read again."""
 
-from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 import pytest
@@ -14,14 +12,13 @@ from models.arrays import F32, U8
 from models.media.colour import plane_pixels, video_frame
 from models.media.encode import VideoWriter
 from models.watermark.code import SIDE, read, square
-from models.watermark.detect import LEAST_SCORE, find_marks
+from models.watermark.detect import LEAST_SCORE, chance, find_marks
 from models.watermark.embed import Marker
+from tests.models.watermark.treated import Spoil, as_it_is, cropped, encoded_again, half
 
 PAYLOAD = 0xC0FFEE123456
 SIZE = (512, 512)
 FRAMES = 100
-
-Spoil = Callable[[U8], U8]
 
 
 def moving() -> U8:
@@ -43,38 +40,6 @@ def written(out: Path, mark: Marker | None) -> Path:
     with VideoWriter(out, SIZE, Fraction(25), frames=FRAMES, mark=mark) as writer:
         writer.write(moving())
     return out
-
-
-def encoded_again(video: Path, out: Path, spoil: Spoil, keep: slice = slice(None)) -> Path:
-    """At CRF 28."""
-    with av.open(str(video)) as source:
-        frames = [np.asarray(frame.to_ndarray(format="rgb24")) for frame in source.decode(video=0)]
-    write_rough([spoil(frame.astype(np.uint8)) for frame in frames[keep]], out)
-    return out
-
-
-def write_rough(frames: list[U8], out: Path) -> None:
-    with av.open(str(out), "w") as container:
-        stream = container.add_stream("libx264", rate=25, options={"crf": "28"})
-        stream.height, stream.width = frames[0].shape[:2]
-        stream.pix_fmt = "yuv420p"
-        for index, picture in enumerate(frames):
-            frame = video_frame(picture)
-            frame.pts, frame.time_base = index, Fraction(1, 25)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
-
-
-def half(picture: U8) -> U8:
-    return np.asarray(cv2.resize(picture, (256, 256), interpolation=cv2.INTER_AREA), np.uint8)
-
-
-def cropped(picture: U8) -> U8:
-    return np.ascontiguousarray(picture[28:488, 20:480])
-
-
-def as_it_is(picture: U8) -> U8:
-    return picture
 
 
 @pytest.mark.parametrize("spoil", [as_it_is, half, cropped], ids=["crf28", "half", "cropped"])
@@ -108,3 +73,9 @@ def test_a_square_is_read_through_noise_stronger_than_itself() -> None:
 def test_noise_alone_is_not_believed() -> None:
     noise = np.random.default_rng(0).standard_normal((200, SIDE, SIDE)).astype(np.float32)
     assert max(read(cells).score for cells in noise) < LEAST_SCORE
+
+
+def test_a_chance_reading_is_rarer_than_one_in_a_hundred_thousand() -> None:
+    assert chance(LEAST_SCORE) < 1e-5
+    assert chance(LEAST_SCORE + 1) < chance(LEAST_SCORE)
+    assert chance(0) == 1
