@@ -14,6 +14,7 @@ from models.media.burn import CaptionBurner, columns_for
 from models.media.captions import Cue, make_cues
 from models.media.encode import VideoWriter, frame_count
 from models.media.join import join
+from models.media.label import LabelBurner
 from models.media.sound import SoundWriter
 from models.media.waveform import SpokenAudio
 from models.motion.compose import motion_track
@@ -21,7 +22,7 @@ from models.motion.tracks import MotionTrack, MouthTrack
 from models.portrait.face import Face, Picture
 from models.portrait.matting import foreground
 from models.portrait.person import person_mask
-from models.renderer import P, Renderer, Span
+from models.renderer import Hearing, P, Renderer, Span
 from models.segments import pauses, spans
 from models.watermark.embed import Marker
 
@@ -52,15 +53,19 @@ class Plan:
         found = pauses(self.spoken.phonemes, self.mouth.energy_db)
         return spans(self.frames, self.look.fps.rational, found)
 
-    def motion(self, *, hears: bool = False) -> MotionTrack:
+    def motion(self, *, hears: Hearing | None = None) -> MotionTrack:
         """With the sound where the renderer hears it itself. Raises UnreadableAudio."""
         fps = self.look.fps.rational
         track = motion_track(self.mouth, fps, self.frames, self.look)
-        if not hears:
-            return track
-        from models.wav2lip.mel import hear
+        if hears == "mel":
+            from models.wav2lip.mel import hear
 
-        return replace(track, heard=hear(self.spoken.recording, self.frames, fps))
+            return replace(track, heard=hear(self.spoken.recording, self.frames, fps))
+        if hears == "samples":
+            from models.musetalk.sound import listen
+
+            return replace(track, sound=listen(self.spoken.recording, self.frames, fps))
+        return track
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,7 @@ def write_segment(
     Raises OutputError and EncodeFailed; then there is no file.
     """
     burner = CaptionBurner(cues, look.size, look.fps.rational) if cues else None
+    label = LabelBurner(look.label, look.size) if look.label else None
     frames, at = span.stop - span.first, span.first
     with VideoWriter(
         out,
@@ -115,7 +121,8 @@ def write_segment(
         mark=None if mark is None else Marker(mark, look.size),
     ) as writer:
         for batch in renderer.render(prepared, motion, span):
-            writer.write(burner.burn(batch, at) if burner else batch)
+            labelled = label.burn(batch) if label else batch
+            writer.write(burner.burn(labelled, at) if burner else labelled)
             at += len(batch)
             told(len(batch))
 

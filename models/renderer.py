@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from models.arrays import U8
 from models.contracts import Look
 from models.motion.tracks import MotionTrack
 from models.portrait.face import Face, Picture
+
+Hearing = Literal["mel", "samples"]  # rows of a spectrogram, or the sound for ears of its own
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,7 @@ class Card:
     licence: str  # of its code
     commercial_use: bool  # of the whole; where it needs weights, theirs decides
     weights: str | None = None  # the name of those it needs
-    hears: bool = False  # its mouth follows the sound itself: the motion must carry it
+    hears: Hearing | None = None  # where its mouth follows the sound: what the motion must carry
     rank: int = 0  # `auto` takes the highest that is fast enough
     frames_per_s: tuple[tuple[str, float], ...] = ()  # seen at 512x512, two cores or one card
     gpu_memory_mb: int = 0

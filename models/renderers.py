@@ -24,10 +24,21 @@ WAV2LIP = Card(
     "Apache-2.0",
     commercial_use=False,
     weights="wav2lip",
-    hears=True,
+    hears="mel",
     rank=2,
     frames_per_s=(("cpu", 36.0),),
     gpu_memory_mb=1_000,
+)
+MUSETALK = Card(
+    "musetalk",
+    "1",
+    "Apache-2.0",
+    commercial_use=True,  # as far as the code goes: its weights' licence decides
+    weights="musetalk",
+    hears="samples",
+    rank=3,
+    frames_per_s=(("cpu", 0.2),),
+    gpu_memory_mb=8_000,
 )
 
 
@@ -43,7 +54,17 @@ def _wav2lip(home: Home) -> Renderer[Any]:
     return load(home)
 
 
-RENDERERS: dict[str, Offer] = {"mesh": Offer(MESH, _mesh), "wav2lip": Offer(WAV2LIP, _wav2lip)}
+def _musetalk(home: Home) -> Renderer[Any]:
+    from models.musetalk.loading import load
+
+    return load(home)
+
+
+RENDERERS: dict[str, Offer] = {
+    "mesh": Offer(MESH, _mesh),
+    "wav2lip": Offer(WAV2LIP, _wav2lip),
+    "musetalk": Offer(MUSETALK, _musetalk),
+}
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from models.motion.tracks import Heard, MotionTrack, MouthTrack
+from models.motion.tracks import Heard, MotionTrack, MouthTrack, Sound
 
 Track = TypeVar("Track", MouthTrack, MotionTrack)
-HEARD = "heard."  # before the names of its own arrays
+CARRIED: dict[str, type[Heard] | type[Sound]] = {"heard": Heard, "sound": Sound}  # by its field
 
 
 def save_track(track: MouthTrack | MotionTrack, path: Path) -> None:
@@ -20,19 +20,23 @@ def save_track(track: MouthTrack | MotionTrack, path: Path) -> None:
 
 def load_track(kind: type[Track], path: Path) -> Track:
     with np.load(path) as file:
-        arrays = dict(file)
-    heard = {name: arrays.pop(name) for name in list(arrays) if name.startswith(HEARD)}
-    if heard:
-        arrays["heard"] = Heard(**{name.removeprefix(HEARD): heard[name] for name in heard})
+        arrays: dict[str, Any] = dict(file)
+    for field, carried in CARRIED.items():
+        own = [name for name in arrays if name.startswith(f"{field}.")]
+        if own:
+            arrays[field] = carried(**{_inner(name): arrays.pop(name) for name in own})
     return kind(**arrays)
+
+
+def _inner(name: str) -> str:
+    return name.partition(".")[2]
 
 
 def _arrays(track: MouthTrack | MotionTrack) -> Iterator[tuple[str, Any]]:
     for field in fields(track):
         value = getattr(track, field.name)
-        if isinstance(value, Heard):
-            yield from (
-                (f"{HEARD}{part.name}", getattr(value, part.name)) for part in fields(value)
-            )
+        if isinstance(value, Heard | Sound):
+            inner = ((f"{field.name}.{part.name}", part.name) for part in fields(value))
+            yield from ((name, getattr(value, part)) for name, part in inner)
         elif value is not None:
             yield field.name, value

@@ -57,7 +57,7 @@ class Residual(nn.Module):
         self.conv2, self.shortcut = block.conv2, block.conv_shortcut
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.conv2(self.norm2(self.conv1(self.norm1(x))))
+        y: Tensor = self.conv2(self.norm2(self.conv1(self.norm1(x))))
         kept: Tensor = x if self.shortcut is None else self.shortcut(x)
         return y.add_(kept)
 
@@ -78,7 +78,8 @@ class SelfAttention(nn.Module):
         self.out, self.heads = attention.to_out[0], attention.heads
 
     def forward(self, x: Tensor) -> Tensor:
-        made: Tensor = self.out(attend(*self.all(x).chunk(3, dim=2), self.heads))
+        query, keys, values = self.all(x).chunk(3, dim=2)
+        made: Tensor = self.out(attend(query, keys, values, self.heads))
         return made
 
 
@@ -123,7 +124,8 @@ class Transformer(nn.Module):
         tokens = tokens + self.hearing(query, heard)
         value, gate = self.gate(self.norm3(tokens)).chunk(2, dim=2)
         tokens = tokens + self.last(value * functional.gelu(gate))
-        return self.leave(planes_of(tokens, x.shape[2])) + x
+        made: Tensor = self.leave(planes_of(tokens, x.shape[2])) + x
+        return made
 
 
 class Looking(nn.Module):
@@ -180,28 +182,36 @@ def _joined(weight: Tensor, axis: int, phase: int) -> Tensor:
 
 def attend(query: Tensor, keys: Tensor, values: Tensor, heads: int) -> Tensor:
     """(B, N, C), (B, T, C) twice to (B, N, C)."""
-    parts = [x.unflatten(2, (heads, -1)).transpose(1, 2) for x in (query, keys, values)]
-    return functional.scaled_dot_product_attention(*parts).transpose(1, 2).flatten(2)
+    q, k, v = (x.view(*x.shape[:2], heads, -1).transpose(1, 2) for x in (query, keys, values))
+    return functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
 
 
 def tokens_of(x: Tensor) -> Tensor:
+    """(B, C, h, w) to (B, h·w, C)."""
     return x.permute(0, 2, 3, 1).flatten(1, 2)
 
 
 def planes_of(tokens: Tensor, height: int) -> Tensor:
-    return tokens.unflatten(1, (height, -1)).permute(0, 3, 1, 2)
+    batch, _, channels = tokens.shape
+    return tokens.view(batch, height, -1, channels).permute(0, 3, 1, 2)
 
 
-def conv_of(weight: Tensor, bias: Tensor | None, padding: int = 0, stride: int = 1) -> nn.Conv2d:
+def conv_of(weight: Tensor, bias: Tensor | None, padding: int = 0) -> nn.Conv2d:
     outputs, inputs, kernel, _ = weight.shape
-    made = nn.Conv2d(inputs, outputs, kernel, stride, padding, device="meta")
-    made.weight = nn.Parameter(weight.contiguous(), requires_grad=False)
-    made.bias = None if bias is None else nn.Parameter(bias.clone(), requires_grad=False)
+    made = nn.Conv2d(inputs, outputs, kernel, padding=padding, bias=bias is not None, device="meta")
+    made.weight = frozen(weight.contiguous())
+    if bias is not None:
+        made.bias = frozen(bias.clone())
     return made
 
 
 def linear_of(weight: Tensor, bias: Tensor | None = None) -> nn.Linear:
-    made = nn.Linear(weight.shape[1], weight.shape[0], device="meta")
-    made.weight = nn.Parameter(weight.contiguous(), requires_grad=False)
-    made.bias = None if bias is None else nn.Parameter(bias.clone(), requires_grad=False)
+    made = nn.Linear(weight.shape[1], weight.shape[0], bias=bias is not None, device="meta")
+    made.weight = frozen(weight.contiguous())
+    if bias is not None:
+        made.bias = frozen(bias.clone())
     return made
+
+
+def frozen(values: Tensor) -> nn.Parameter:
+    return nn.Parameter(values, requires_grad=False)

@@ -97,4 +97,6 @@ def _check_groups(layout: Layout) -> None:
         if channels % GROUPS:
             raise WeightsRefused(f"{channels} channels are no multiple of {GROUPS}: no MuseTalk")
     if layout.ear_width % EAR_HEAD:
-        raise WeightsRefused(f"{layout.ear_width} channels are no multiple of {EAR_HEAD}: no Whisper")
+        raise WeightsRefused(
+            f"{layout.ear_width} channels are no multiple of {EAR_HEAD}: no Whisper"
+        )

@@ -18,6 +18,7 @@ from models.musetalk.blocks import (
     Residual,
     Transformer,
     conv_of,
+    frozen,
     linear_of,
     planes_of,
     tokens_of,
@@ -48,50 +49,60 @@ class PortraitEncoder(nn.Module):
         self.enter = unet.conv_in
         self.residual = Residual(unet.down_blocks[0].resnets[0], time)
         self.attention = Transformer(unet.down_blocks[0].attentions[0])
-        self.last = LastSkipped(unet.up_blocks[-1].resnets[-1], time, own=False)
+        latest = unet.up_blocks[-1].resnets[-1]
+        self.last = Half(Residual(latest, time), latest.norm1, portrait=True)
 
     def latents(self, pictures: Tensor) -> Tensor:
         """(1, 8, 32, 32): the likeliest ones, nothing is drawn by chance."""
         likeliest = self.quant(self.encoder(pictures)).chunk(2, dim=1)[0]
-        return (SCALE * likeliest).flatten(0, 1)[None]
+        latents: Tensor = (SCALE * likeliest).flatten(0, 1)[None]
+        return latents
 
     def forward(self, pictures: Tensor) -> Maps:
         features = self.enter(self.latents(pictures))
         x = self.residual(features)
         height = x.shape[2]
         tokens, query = (planes_of(each, height) for each in self.attention.first(x))
-        return (x, tokens, query, *self.last.joined(features))
+        return (x, tokens, query, *self.last(features))
 
 
-class LastSkipped(nn.Module):
+class Half(nn.Module):
     """Of the UNet's last block, whose input is two halves joined, the part that reads one half.
 
     The halves share no group of the norm, and a convolution of joined channels is the sum of two.
     """
 
-    def __init__(self, block: Any, time: Tensor, *, own: bool) -> None:  # noqa: ANN401
-        """`own`: of the half that frames make; else of the one that the portrait makes."""
+    def __init__(self, whole: Residual, norm: Any, *, portrait: bool) -> None:  # noqa: ANN401
+        """`portrait`: the half that is the portrait's, with biases; else the one before it."""
         super().__init__()
-        whole = Residual(block, time)
-        half = block.norm1.num_channels // 2
-        at = slice(0, half) if own else slice(half, 2 * half)
-        groups = nn.GroupNorm(block.norm1.num_groups // 2, half, block.norm1.eps, device="meta")
-        groups.weight = nn.Parameter(block.norm1.weight[at].clone(), requires_grad=False)
-        groups.bias = nn.Parameter(block.norm1.bias[at].clone(), requires_grad=False)
-        self.norm = Norm(groups)
-        bias = (None, None) if own else (whole.conv1.bias, whole.shortcut.bias)
-        self.conv = conv_of(whole.conv1.weight[:, at], bias[0], padding=1)
-        self.shortcut = conv_of(whole.shortcut.weight[:, at], bias[1])
-        self.norm2, self.conv2 = (whole.norm2, whole.conv2) if own else (None, None)
+        half = norm.num_channels // 2
+        at = slice(half, None) if portrait else slice(half)
+        part = nn.GroupNorm(norm.num_groups // 2, half, norm.eps, device="meta")
+        part.weight, part.bias = frozen(norm.weight[at].clone()), frozen(norm.bias[at].clone())
+        self.norm = Norm(part)
+        conv, shortcut = whole.conv1, whole.shortcut
+        biases = (conv.bias, shortcut.bias) if portrait else (None, None)
+        self.conv = conv_of(conv.weight[:, at], biases[0], padding=1)
+        self.shortcut = conv_of(shortcut.weight[:, at], biases[1])
 
-    def joined(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """What it adds to the block's first convolution, and to its shortcut."""
         return self.conv(self.norm(x)), self.shortcut(x)
 
+
+class Joining(nn.Module):
+    """The whole block, given what the portrait's half adds."""
+
+    def __init__(self, block: Any, time: Tensor) -> None:  # noqa: ANN401
+        super().__init__()
+        whole = Residual(block, time)
+        self.own = Half(whole, block.norm1, portrait=False)
+        self.norm2, self.conv2 = whole.norm2, whole.conv2
+
     def forward(self, x: Tensor, conv: Tensor, shortcut: Tensor) -> Tensor:
-        """The whole block, given what the other half adds."""
-        made, kept = self.joined(x)
-        made = self.conv2(self.norm2(made.add_(conv)))
-        return made.add_(kept).add_(shortcut)
+        made, kept = self.own(x)
+        drawn: Tensor = self.conv2(self.norm2(made.add_(conv)))
+        return drawn.add_(kept).add_(shortcut)
 
 
 class Step(nn.Module):
@@ -103,8 +114,8 @@ class Step(nn.Module):
         self.attention = None if attention is None else Transformer(attention)
 
     def forward(self, x: Tensor, heard: Iterator[Tensor]) -> Tensor:
-        x = self.residual(x)
-        return x if self.attention is None else self.attention(x, next(heard))
+        made: Tensor = self.residual(x)
+        return made if self.attention is None else self.attention(made, next(heard))
 
 
 class Level(nn.Module):
@@ -116,6 +127,24 @@ class Level(nn.Module):
         pairs = list(zip(block.resnets, attentions, strict=True))[which]
         self.steps = nn.ModuleList(Step(*pair, time) for pair in pairs)
         self.resized = resizer(block)
+
+
+class Descent(Level):
+    def forward(self, x: Tensor, heard: Iterator[Tensor], skipped: list[Tensor]) -> Tensor:
+        for step in self.steps:
+            x = step(x, heard)
+            skipped.append(x)
+        if self.resized is not None:
+            x = self.resized(x)
+            skipped.append(x)
+        return x
+
+
+class Ascent(Level):
+    def forward(self, x: Tensor, heard: Iterator[Tensor], skipped: list[Tensor]) -> Tensor:
+        for step in self.steps:
+            x = step(torch.cat([x, skipped.pop()], dim=1), heard)
+        return x if self.resized is None else self.resized(x)
 
 
 def resizer(block: Any) -> nn.Module | None:  # noqa: ANN401
@@ -134,15 +163,15 @@ class MouthUNet(nn.Module):
         self.ears, self.widths = _ears(unet)
         self.first = Transformer(unet.down_blocks[0].attentions[0])
         earliest, *below = unet.down_blocks
-        self.down = nn.ModuleList([Level(earliest, time, slice(1, None))])
-        self.down.extend(Level(block, time) for block in below)
+        self.down = nn.ModuleList([Descent(earliest, time, slice(1, None))])
+        self.down.extend(Descent(block, time) for block in below)
         middle = unet.mid_block
         self.middle = Step(middle.resnets[0], middle.attentions[0], time)
         self.after = Residual(middle.resnets[1], time)
         *above, latest = unet.up_blocks
-        self.up = nn.ModuleList(Level(block, time) for block in above)
-        self.up.append(Level(latest, time, slice(None, -1)))
-        self.joining = LastSkipped(latest.resnets[-1], time, own=True)
+        self.up = nn.ModuleList(Ascent(block, time) for block in above)
+        self.up.append(Ascent(latest, time, slice(-1)))
+        self.joining = Joining(latest.resnets[-1], time)
         self.last = Transformer(latest.attentions[-1])
         self.norm, self.leave = Norm(unet.conv_norm_out), unet.conv_out
 
@@ -152,18 +181,10 @@ class MouthUNet(nn.Module):
         x = self.first.second(features, tokens_of(tokens), tokens_of(query), next(pairs))
         skipped = [x]
         for level in self.down:
-            for step in level.steps:
-                x = step(x, pairs)
-                skipped.append(x)
-            if level.resized is not None:
-                x = level.resized(x)
-                skipped.append(x)
+            x = level(x, pairs, skipped)
         x = self.after(self.middle(x, pairs))
         for level in self.up:
-            for step in level.steps:
-                x = step(torch.cat([x, skipped.pop()], dim=1), pairs)
-            if level.resized is not None:
-                x = level.resized(x)
+            x = level(x, pairs, skipped)
         x = self.last(self.joining(x, conv, shortcut), next(pairs))
         made: Tensor = self.leave(self.norm(x))
         return made

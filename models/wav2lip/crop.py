@@ -1,30 +1,19 @@
 """Which square of a framed portrait the network redraws, and how its picture is laid back."""
 
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
 from models.arrays import F32
-from models.mesh.canvas import SUPERSAMPLING, Canvas
+from models.mesh.canvas import Canvas
+from models.mesh.patch import FaceBox, box_picture
 from models.portrait.topology import FACE_OVAL
 
 BELOW_CHIN = 0.04  # of the face's height: the network was trained on boxes that reach so far
 SHOWN_FROM = 46 / 96  # of the face: from a little above its masked half, in which we fade in
 FADE_TOP, FADE_SIDE, FADE_BOTTOM = 9 / 96, 10 / 96, 6 / 96
 MARGIN = 2 / 96  # beyond which nothing shows: what interpolates at the edge reaches so far
-
-
-@dataclass(frozen=True)
-class FaceBox:
-    """In frame pixels, edges of pixels; the network's picture covers it exactly."""
-
-    left: float
-    top: float
-    width: float
-    height: float
 
 
 def face_box(landmarks: F32) -> FaceBox:
@@ -37,15 +26,7 @@ def face_box(landmarks: F32) -> FaceBox:
 
 def face_picture(canvas: Canvas, box: FaceBox, size: int) -> Tensor:
     """The box as the network sees it: (3, size, size) BGR, 0..1."""
-    fine = SUPERSAMPLING * np.array([box.left, box.top, box.width, box.height])
-    left, top = np.floor(fine[:2]).astype(int)
-    right, bottom = np.ceil(fine[:2] + fine[2:]).astype(int)
-    (height, width), rgb = canvas.pixels.shape[:2], canvas.rgb
-    inside = rgb[max(0, top) : min(height, bottom), max(0, left) : min(width, right)]
-    beyond = (max(0, -top), max(0, bottom - height), max(0, -left), max(0, right - width))
-    whole = cv2.copyMakeBorder(inside, *beyond, cv2.BORDER_REPLICATE)
-    scaled = cv2.resize(whole, (size, size), interpolation=cv2.INTER_AREA)
-    bgr = np.ascontiguousarray(scaled[..., ::-1])
+    bgr = np.ascontiguousarray(box_picture(canvas, box, size, cv2.INTER_AREA)[..., ::-1])
     return torch.from_numpy(bgr).permute(2, 0, 1).float() / 255
 
 
@@ -71,19 +52,6 @@ def opacity(size: int, top: int) -> Tensor:
     half = 0.5 * (1 - 0.35 * depth.square())  # of the width that is shown: a jaw narrows
     jaw = _fade(half[:, None] - (x - 0.5).abs()[None], FADE_SIDE)
     return torch.minimum(torch.minimum(across[None], down[:, None]), jaw)
-
-
-def colour_offset(face: Tensor, drawn: Tensor, shown: Tensor) -> Tensor:
-    """What to add to every drawn picture (3, h, S) so that its edge has the portrait's colours.
-
-    The difference where the picture fades out, spread smoothly over what lies within.
-    """
-    apart = (face[:, -drawn.shape[1] :] - drawn).permute(1, 2, 0).numpy()
-    edge = (4 * shown * (1 - shown)).numpy()[..., None] + 1e-4
-    sigma = drawn.shape[2] / 12
-    summed = cv2.GaussianBlur(apart * edge, (0, 0), sigma)
-    weight = cv2.GaussianBlur(np.repeat(edge, 3, axis=2), (0, 0), sigma)
-    return torch.from_numpy(np.ascontiguousarray(summed / weight)).permute(2, 0, 1)
 
 
 def _fade(distance: Tensor, over: float) -> Tensor:

@@ -12,6 +12,8 @@ from models.engines.memory import BatchLimit, in_batches
 from models.engines.sharing import SharedEngine
 from models.engines.streams import delivered
 from models.errors import EngineUnusable
+from models.mesh.overlay import CpuOverlay, Place, TorchOverlay, place_of
+from models.mesh.patch import colour_offset
 from models.mesh.placement import placed
 from models.mesh.renderer import MeshPortrait, MeshRenderer
 from models.mesh.sampling import CpuSampler, TorchSampler
@@ -19,10 +21,9 @@ from models.motion.tracks import MEL_BANDS, WINDOW_ROWS, Heard, MotionTrack
 from models.portrait.face import Face, Picture
 from models.renderer import Span
 from models.renderers import WAV2LIP
-from models.wav2lip.crop import colour_offset, face_box, face_picture, network_input, opacity
+from models.wav2lip.crop import face_box, face_picture, network_input, opacity
 from models.wav2lip.mel import windows
 from models.wav2lip.network import FaceEncoder, Maps
-from models.wav2lip.overlay import CpuOverlay, Place, TorchOverlay, place_of
 
 BATCH = 16
 SILENT = -4.0  # a mel row of digital silence

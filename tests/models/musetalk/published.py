@@ -51,7 +51,8 @@ def _random(key: str, shape: Shape, random: torch.Generator) -> Tensor:
         drawn = 0.1 * torch.randn(shape, generator=random)
         return 1 + drawn if "norm" in key and key.endswith("weight") else drawn
     fan = math.prod(shape[1:])
-    return torch.randn(shape, generator=random) / fan**0.5
+    values: Tensor = torch.randn(shape, generator=random) / fan**0.5
+    return values
 
 
 def unet_shapes(sizes: Sizes) -> dict[str, Shape]:

@@ -1,11 +1,12 @@
-"""What every renderer is tried on: a lively face that hears noise."""
+"""What every renderer is tried on: a lively face that hears noise, in whichever way it hears."""
 
 from fractions import Fraction
 
 import numpy as np
 
 from models.arrays import F32, U8
-from models.motion.tracks import MOUTH_CHANNELS, Heard, MotionTrack
+from models.motion.tracks import MOUTH_CHANNELS, Heard, MotionTrack, Sound
+from models.musetalk.sound import step_starts
 from models.renderer import P, Renderer, Span
 from models.wav2lip.mel import window_starts
 
@@ -27,6 +28,7 @@ def lively(frames: int, seed: int = 7) -> MotionTrack:
         brow=between(0, 0.02),
         head=between(-0.04, 0.04, 5),
         heard=Heard(mel, window_starts(rows, frames, FPS)),
+        sound=Sound(random.integers(-9000, 9000, frames * 640, np.int16), step_starts(frames, FPS)),
     )
 
 

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from models.mesh.grid import Box, Grid
+from models.mesh.patch import FaceBox
 from models.mesh.sampling import Sampler
-from models.wav2lip.crop import FaceBox
 
 CELLS_AROUND = 3  # of the box at rest: so far the head moves
 

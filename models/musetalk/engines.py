@@ -1,0 +1,91 @@
+"""Every way to run the lip decoder, behind one call; the best that can be had is taken."""
+
+import copy
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from models.engines.torch_engines import CudaGraphEngine, EagerEngine, has_bfloat16
+from models.errors import EngineUnusable
+from models.musetalk.network import LipDecoder
+from models.musetalk.networks import Networks
+from models.renderer import Home
+
+EAGER, BF16 = "eager", "bf16"
+GRAPH, COMPILED = "cuda-graph", "compiled-graph"
+ON_CPU, ON_GPU = (EAGER, BF16), (EAGER, GRAPH, COMPILED)
+
+Engine = Callable[..., Tensor]  # (B, T, D) and a portrait's maps to (B, 3, h, 256), RGB 0..1
+Module = TypeVar("Module", bound=nn.Module)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Decoders:
+    """Makes engines of one set of weights for one process."""
+
+    built: Networks
+    top: int  # first row of the face that is drawn
+    home: Home
+
+    def names(self) -> tuple[str, ...]:
+        return ON_CPU if torch.device(self.home.device).type == "cpu" else ON_GPU
+
+    def make(self, name: str) -> Engine:
+        """Raises EngineUnusable."""
+        if name == EAGER:
+            return EagerEngine(self._module(torch.float32))
+        if name == BF16:
+            return EagerEngine(self._module(torch.bfloat16), torch.bfloat16)
+        half = torch.float16 if self.home.half else torch.float32
+        if name == GRAPH:
+            return CudaGraphEngine(self._module(half), half)
+        if name == COMPILED:
+            return CudaGraphEngine(_compiled(self._module(half)), half)
+        raise EngineUnusable(f"no engine {name!r}: there are {', '.join((*ON_CPU, *ON_GPU[1:]))}")
+
+    def best(self) -> tuple[str, Engine]:
+        """The first of the preferred ones that can be had here; others are told in one line."""
+        for name in self._preferred():
+            try:
+                return name, self.make(name)
+            except EngineUnusable as error:
+                log.warning("%s: %s; the next best engine is used", name, error)
+        return EAGER, self.make(EAGER)
+
+    def _preferred(self) -> list[str]:
+        asked = [] if self.home.engine is None else [self.home.engine]
+        if torch.device(self.home.device).type == "cuda":
+            return [*asked, GRAPH]
+        return [*asked, BF16] if self.home.half and has_bfloat16() else asked
+
+    def _module(self, kind: torch.dtype) -> LipDecoder:
+        return moved(LipDecoder(self.built, self.top), torch.device(self.home.device), kind)
+
+
+def moved(module: Module, device: torch.device, kind: torch.dtype = torch.float32) -> Module:
+    """The same on a device; the weights of the one given stay as they are.
+
+    They are shared where they need not change: nothing is twice in memory while it is converted.
+    """
+    ready = {
+        id(each): nn.Parameter(each.to(device, kind), requires_grad=False)
+        for each in module.parameters()
+    }
+    return copy.deepcopy(module, ready)
+
+
+def _compiled(module: LipDecoder) -> LipDecoder:
+    """Its norms, activations and sums fused into few kernels, which takes a minute or two.
+
+    Raises EngineUnusable.
+    """
+    if not torch.cuda.is_available():
+        raise EngineUnusable("compiled CUDA graphs need an NVIDIA card that torch can use")
+    module.compile(dynamic=False)
+    return module
