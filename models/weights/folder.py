@@ -128,6 +128,11 @@ class WeightsFolder:
             )
         return pin
 
+    def forget(self, name: str) -> None:
+        """Take the weights off this machine, if they are here."""
+        for file in (self._pin_file(name), self.file(name)):
+            file.unlink(missing_ok=True)
+
     def load(self, name: str) -> "dict[str, Tensor]":
         """The tensors, their file checked. Raises MissingWeights, WeightsRefused."""
         from models.weights.checkpoint import read_checkpoint

@@ -70,10 +70,13 @@ GROWING = (
     ("face_decoder_blocks.6", 160, 64, 2, 1, 1, 2),
 )
 ENTRIES, PARAMETERS = 352, 36.298e6
+PICTURES = (6, 1)  # channels of what goes in: two pictures, and a spectrogram
 
 
-def random_state(seed: int = 0) -> State:
+def random_state(seed: int = 0, fewer: int = 1) -> State:
     """Weights of the published shapes under the published keys, `module.` prefix and all.
+
+    With `fewer` each layer has that many times fewer channels: a small network of the same layout.
 
     BatchNorm's statistics are those of the activations that the weights make, so that every layer
     is alive, as in a trained network.
@@ -81,14 +84,17 @@ def random_state(seed: int = 0) -> State:
     random = torch.Generator().manual_seed(seed)
     state: State = {}
     for row in [row for stage in FACE for row in stage] + list(AUDIO):
-        _add(state, row[0], (row[2], row[1], row[3], row[3]), row[2], random)
-    _add(state, "face_decoder_blocks.0.0", (512, 512, 1, 1), 512, random)
-    for name, inputs, outputs, _, _, _, behind in GROWING:
+        inputs, outputs = row[1] if row[1] in PICTURES else row[1] // fewer, row[2] // fewer
+        _add(state, row[0], (outputs, inputs, row[3], row[3]), outputs, random)
+    most = 512 // fewer
+    _add(state, "face_decoder_blocks.0.0", (most, most, 1, 1), most, random)
+    for name, whole, made, _, _, _, behind in GROWING:
+        inputs, outputs = whole // fewer, made // fewer
         _add(state, f"{name}.0", (inputs, outputs, 3, 3), outputs, random)
         for place in range(1, 1 + behind):
             _add(state, f"{name}.{place}", (outputs, outputs, 3, 3), outputs, random)
-    _add(state, "output_block.0", (32, 80, 3, 3), 32, random)
-    state["output_block.1.weight"] = torch.randn(3, 32, 1, 1, generator=random) * 0.2
+    _add(state, "output_block.0", (32 // fewer, 80 // fewer, 3, 3), 32 // fewer, random)
+    state["output_block.1.weight"] = torch.randn(3, 32 // fewer, 1, 1, generator=random) * 0.2
     state["output_block.1.bias"] = torch.zeros(3)
     with torch.inference_mode():
         mel = torch.rand(6, 1, 80, 16, generator=random) * 8 - 4
