@@ -35,6 +35,7 @@ class Tally:
 
 
 DONE = Tally()
+_engines: dict[str, str] = {}  # by renderer: a process loads one of each
 
 
 def looked_up(stage: str, *, found: int, missing: int) -> None:
@@ -44,8 +45,14 @@ def looked_up(stage: str, *, found: int, missing: int) -> None:
             DONE.add("cache_total", number, stage=stage, result=what)
 
 
-def rendered(renderer: str, engine: str, device: str, frames: int, seconds: float) -> None:
+def uses(renderer: str, engine: str) -> None:
+    """What computes the renderer's frames, where it has several ways."""
+    _engines[renderer] = engine
+
+
+def rendered(renderer: str, device: str, *, frames: int, seconds: float) -> None:
     """Frames that were made here, and the seconds that rendering and encoding them took."""
+    engine = _engines.get(renderer, "eager")
     made_by = {"renderer": renderer, "engine": engine, "device": device}
     DONE.add("frames_total", frames, **made_by)
     DONE.add("render_seconds_total", seconds, **made_by)

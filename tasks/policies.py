@@ -13,6 +13,7 @@ from pydantic import BaseModel
 import models
 from models.errors import AvatarError
 from models.storage import Store, digest, file_sha256, store_at
+from models.tally import looked_up
 from tasks.settings import settings
 
 SOURCES = ("*.py", "*.safetensors")  # what decides how a video looks
@@ -66,7 +67,9 @@ def cached(
             return None
         record = made[0].replace("/", "-")
         kept = all(store().exists(file) for file in made)
-        return record if kept or not context.result_store.exists(record) else None
+        known = context.result_store.exists(record)
+        looked_up(context.task.name, found=int(kept and known), missing=int(not (kept and known)))
+        return record if kept or not known else None
 
     return key
 

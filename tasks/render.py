@@ -18,6 +18,7 @@ from models.stages import (
     Segment,
 )
 from models.storage import file_sha256
+from models.tally import looked_up
 from tasks import loaded
 from tasks.inputs import input_file
 from tasks.journal import include, recorded
@@ -137,6 +138,7 @@ def _made(segments: list[Segment]) -> list[RenderedSegment]:
     progress = Progress("Rendering", sum(segment.frames for segment in segments))
     deployment = settings().segment_deployment
     missing = [segment for segment in segments if stored_segment(segment) is None]
+    looked_up("segment", found=len(segments) - len(missing), missing=len(missing))
     if not deployment:
         return _noted([make_segment(each, progress.advance) for each in segments], missing)
     progress.advance(sum(segment.frames for segment in segments if segment not in missing))

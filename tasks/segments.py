@@ -20,6 +20,7 @@ from models.stages import (
     Segment,
 )
 from models.storage import file_sha256
+from models.tally import rendered
 from tasks import loaded
 from tasks.inputs import input_file
 from tasks.journal import here
@@ -91,6 +92,7 @@ def make_segment(segment: Segment, told: Callable[[int], None]) -> RenderedSegme
             stage=_stage(segment, at, time.perf_counter() - started, time.process_time() - cpu),
         )
     keep(facts, segment.facts)
+    rendered(facts.renderer, settings().device, frames=facts.frames, seconds=facts.render_s)
     return facts
 
 
@@ -160,6 +162,7 @@ def _shown(look: Look, *, burned: bool) -> Look:
         fps=look.fps,
         background=look.background,
         captions=Captions.BURNED if burned else Captions.NONE,
+        label=look.label,
     )
 
 

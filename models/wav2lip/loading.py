@@ -6,6 +6,7 @@ import torch
 
 from models.renderer import Home
 from models.renderers import WAV2LIP
+from models.tally import uses
 from models.wav2lip.crop import shown_from
 from models.wav2lip.engines import Decoders
 from models.wav2lip.folding import Folded, fold
@@ -27,6 +28,7 @@ def made_of(folded: Folded, home: Home, identity: str = "unknown") -> Wav2LipRen
     """With the best engine that can be had here."""
     encoder, decoders = parts_of(folded, home, identity)
     name, engine = decoders.best(shapes_of(encoder, folded.layout.size))
+    uses(WAV2LIP.name, name)
     log.info("wav2lip of %d pixels on %s: %s", folded.layout.size, home.device, name)
     return Wav2LipRenderer(encoder, engine, folded.layout.size, home.device, decoders.batch)
 

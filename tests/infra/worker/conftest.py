@@ -41,7 +41,7 @@ def tiny(folder: str, do: str = "nothing"):
     if do == "die-once" and first:
         os.kill(os.getpid(), signal.SIGKILL)
     if do == "count":
-        rendered("mesh", "eager", "cpu", frames=250, seconds=2.0)
+        rendered("mesh", "cpu", frames=250, seconds=2.0)
     if do == "raise":
         raise ValueError("on purpose")
     if do.startswith("sleep"):
