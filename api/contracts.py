@@ -34,7 +34,7 @@ Priority = Literal["high", "default", "batch"]
 MOST_LABELS, MOST_IN_BATCH = 20, 100
 
 
-def _storable(value: str) -> str:
+def storable(value: str) -> str:
     if "\0" in value:
         raise ValueError("take the null bytes out of it")
     return value
@@ -43,12 +43,12 @@ def _storable(value: str) -> str:
 Number = Annotated[float, Field(strict=True)]  # no text, no truth: what the document says
 Whole = Annotated[int, Field(strict=True)]
 YesOrNo = Annotated[bool, Field(strict=True)]
-Short = Annotated[str, StringConstraints(max_length=500), AfterValidator(_storable)]
-Title = Annotated[str, StringConstraints(max_length=128), AfterValidator(_storable)]
+Short = Annotated[str, StringConstraints(max_length=500), AfterValidator(storable)]
+Title = Annotated[str, StringConstraints(max_length=128), AfterValidator(storable)]
 Name = Annotated[
     str,
     StringConstraints(min_length=1, max_length=64, pattern=r"^[\w .:/+-]+$"),
-    AfterValidator(_storable),
+    AfterValidator(storable),
 ]
 LabelName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,40}$")]
 Labels = Annotated[dict[LabelName, Short], Field(max_length=MOST_LABELS)]
@@ -63,7 +63,7 @@ Url = Annotated[
 Words = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=MAX_SCRIPT_CHARS),
-    AfterValidator(_storable),
+    AfterValidator(storable),
 ]
 
 

@@ -6,7 +6,7 @@ from sqlalchemy import Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.ids import is_id
-from api.problems import not_found
+from api.problems import Problem, not_found
 from api.tables import Batch, Upload, Video
 from api.webhooks.tables import Delivery, Endpoint
 
@@ -26,6 +26,18 @@ def _query(kind: type[Any]) -> Select[Any]:
 
 
 QUERIES = {kind: _query(kind) for kind in KINDS}  # made once: reads are asked most often
+
+
+async def owned_upload(
+    session: AsyncSession, owner: str, name: str, kind: str, field: str
+) -> str:
+    """The sha256 of an upload that a body names. Raises Problem 422."""
+    query = select(Upload).where(Upload.id == name, Upload.owner == owner)
+    row = await session.scalar(query)
+    if row is None or row.status != "ready" or row.kind != kind or row.sha256 is None:
+        detail = f"{field} names no {kind} of yours ({name}): upload the file first"
+        raise Problem(422, "invalid_request", detail, field=field)
+    return row.sha256
 
 
 async def owned(

@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from api.guard import Policy
 from models.assets import DEFAULT_CACHE
+from models.consent import ConsentPolicy
 
 HOME = DEFAULT_CACHE.parent
 SHORTEST_SECRET = 32  # bytes, as RFC 7518 asks of HS256
@@ -87,6 +88,9 @@ class Settings(BaseSettings):
     price_per_minute: Decimal = Field(default=Decimal("0"), ge=0, description="Of finished video.")
     price_per_video: Decimal = Field(default=Decimal("0"), ge=0, description="On top, a video.")
     currency: str = Field(default="USD", pattern="^[A-Z]{3}$")
+    consent: ConsentPolicy = Field(
+        default=ConsentPolicy.OFF, description="Consent of whoever is shown: off, warn or require."
+    )
     link_hours: float = Field(default=24, gt=0, le=168, description="How long a link holds.")
 
     @model_validator(mode="after")

@@ -11,6 +11,7 @@ from typer.exceptions import TyperException
 
 from cli.autoscale import autoscale
 from cli.check import check
+from cli.consent import consent
 from cli.cost import cost
 from cli.explain import explain, reproduce
 from cli.keys import keys
@@ -51,6 +52,7 @@ app.command()(reproduce)
 app.command()(voices)
 app.command()(serve)
 app.add_typer(keys)
+app.add_typer(consent)
 app.add_typer(weights)
 app.command()(autoscale)
 

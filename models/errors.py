@@ -28,7 +28,11 @@ AvatarError
 │   ├── ScriptError
 │   │   ├── EmptyScript            script_empty
 │   │   ├── ScriptTooLong          script_too_long
-│   │   └── UnknownVoice           voice_unknown
+│   │   ├── UnknownVoice           voice_unknown
+│   │   └── ScriptRefused          script_refused
+│   ├── ConsentError
+│   │   ├── ConsentMissing         consent_missing
+│   │   └── ConsentWithdrawn       consent_withdrawn
 │   └── OutputError
 │       ├── OutputNotWritable      output_not_writable
 │       └── DiskFull               disk_full
@@ -182,6 +186,26 @@ class ScriptTooLong(ScriptError):
 
 class UnknownVoice(ScriptError):
     code = "voice_unknown"
+
+
+class ScriptRefused(ScriptError):
+    """The words must not be said, by the operator's rules."""
+
+    code = "script_refused"
+
+
+class ConsentError(InputError):
+    """Whoever is shown has not agreed, as far as we know."""
+
+    code = "consent"
+
+
+class ConsentMissing(ConsentError):
+    code = "consent_missing"
+
+
+class ConsentWithdrawn(ConsentError):
+    code = "consent_withdrawn"
 
 
 class OutputError(InputError):

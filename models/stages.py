@@ -24,6 +24,11 @@ class CheckedPortrait(Contract):
         return self.report.warnings + self.report.faces[self.report.chosen].warnings
 
 
+class GivenConsent(Contract):
+    sha256: str = ""  # of the record; empty: none is needed, or none is there
+    warnings: tuple[str, ...] = ()
+
+
 class MadeSpeech(Contract):
     """A recording and what is known about it."""
 

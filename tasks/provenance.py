@@ -27,7 +27,8 @@ def signed_files(clip: RenderedClip, delivery: Delivery) -> tuple[str]:
     if not _can_sign(clip):
         return (clip.video,)
     by = settings().signing_credential or "development"
-    return (key_of("signed", clip.video, clip.sha256, video_id(clip, delivery), by) + ".mp4",)
+    made_of = (clip.video, clip.sha256, video_id(clip, delivery), by, clip.consent)
+    return (key_of("signed", *made_of) + ".mp4",)
 
 
 def video_id(clip: RenderedClip, delivery: Delivery) -> str:
@@ -77,6 +78,7 @@ def _sign(clip: RenderedClip, identity: str, out: Path) -> bool:
         code=code_version(),
         marks=clip.marks,
         generator_version=version("avatar-orchestrator"),
+        consent=clip.consent,
     )
     sign(store().path(clip.video), made, credential, out)
     return credential.development

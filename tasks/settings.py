@@ -2,11 +2,13 @@
 
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from models.assets import DEFAULT_CACHE
+from models.consent import ConsentPolicy
 
 
 class Settings(BaseSettings):
@@ -48,6 +50,15 @@ class Settings(BaseSettings):
     threads: int = Field(default=1, ge=1, description="Torch's threads; more only spin on CPUs.")
     mistral_api_key: SecretStr | None = Field(default=None, validation_alias="MISTRAL_API_KEY")
     mistral_url: str | None = Field(default=None, description="Another server of Mistral's API.")
+    consent: ConsentPolicy = Field(
+        default=ConsentPolicy.OFF, description="Consent of whoever is shown: off, warn or require."
+    )
+    screening: Literal["off", "words", "mistral"] = Field(
+        default="words", description="What looks over scripts before they are spoken."
+    )
+    screening_words: Path | None = Field(
+        default=None, description="JSON file, each kind with its phrases. Empty: a short list."
+    )
     rates: Path | None = Field(
         default=None, description="JSON file: what a core-second, a token, … costs us."
     )

@@ -3,6 +3,7 @@
 from api.routes import (
     batches,
     callback_secret,
+    consents,
     deliveries,
     direct_uploads,
     docs,
@@ -32,6 +33,7 @@ ROUTERS = (
     voices.router,
     renderers.router,
     usage.router,
+    consents.router,
     webhooks.router,
     deliveries.router,
     callback_secret.router,

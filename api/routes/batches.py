@@ -13,6 +13,7 @@ from api.auth import Reader, Starter, Writer
 from api.batch_report import as_csv
 from api.batch_tables import check_each, requests_of
 from api.clock import now
+from api.consenting import check_consents
 from api.contracts import BatchPage, BatchResource, NewBatch
 from api.gateway import Here
 from api.idempotency import IdempotencyKey, Once, Reply
@@ -60,7 +61,8 @@ async def create_batch(
         named = {name for video in videos for name in upload_ids(video)}
         uploads = await uploads_of(session, caller.owner, named)
         check_each(filled, request.template, lambda video: here.desk.check(video, uploads))
-        await here.desk.accept(session, caller, videos, row.id)
+        made = await here.desk.accept(session, caller, videos, row.id)
+        await check_consents(here, session, made)
         await check_stored(here, session, *videos)
         body = batch_resource(row, {"queued": row.videos}).model_dump(mode="json")
         return Reply(202, body, {"Location": f"/v1/batches/{row.id}"})

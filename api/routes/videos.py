@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from api import dispatch
 from api.auth import Reader, Starter, Writer
+from api.consenting import check_consents
 from api.contracts import NewVideo, Status, VideoPage, VideoResource
 from api.gateway import Here, Showing
 from api.idempotency import IdempotencyKey, Once, Reply
@@ -47,6 +48,7 @@ async def create_video(
 
     async def work(session: AsyncSession) -> Reply:
         (video,) = await here.desk.accept(session, caller, [request])
+        await check_consents(here, session, [video])
         await check_stored(here, session, request)
         body = showing.video(video).model_dump(mode="json")
         return Reply(202, body, {"Location": f"/v1/videos/{video.id}"})

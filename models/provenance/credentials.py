@@ -13,6 +13,7 @@ from models.provenance.credential import Credential
 SIGNED = frozenset({".mp4"})  # C2PA has no place for them in WebM
 ALGORITHM = "org.avatar-orchestrator.mark.1"
 VIDEO = "org.avatar-orchestrator.video"
+CONSENT = "org.avatar-orchestrator.consent"
 # a photograph moved by a model: https://cv.iptc.org/newscodes/digitalsourcetype/
 SOURCE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 _USES = ("ai_inference", "ai_generative_training", "ai_training", "data_mining")
@@ -28,6 +29,7 @@ class Made:
     code: str  # digest of our own code and weights
     marks: tuple[str, ...]  # that its segments carry unseen, hexadecimal, in order
     generator_version: str
+    consent: str = ""  # sha256 of the record that it was made under
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Statement:
     marks: tuple[str, ...]
     source: str  # the digital source type
     problems: tuple[str, ...]
+    consent: str = ""  # sha256 of the record
 
     @property
     def intact(self) -> bool:
@@ -90,6 +93,7 @@ def _statement(reader: c2pa.Reader) -> Statement:
         marks=tuple(block["value"] for block in binding.get("blocks", ()) if ours),
         source=next((a["digitalSourceType"] for a in actions if "digitalSourceType" in a), ""),
         problems=tuple(each["code"] for each in results.get("failure", ())),
+        consent=said.get(CONSENT, {}).get("hash", ""),
     )
 
 
@@ -105,6 +109,8 @@ def _document(video: Path, made: Made) -> str:
         "c2pa.soft-binding": {"alg": ALGORITHM, "blocks": blocks},
         VIDEO: {"id": made.id, "renderer": made.renderer, "code": made.code},
     }
+    if made.consent:
+        stated[CONSENT] = {"alg": "sha256", "hash": made.consent}
     generator = {"name": "Avatar Orchestrator", "version": made.generator_version}
     return json.dumps(
         {

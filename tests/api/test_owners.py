@@ -25,6 +25,12 @@ from tests.api.running import Api, gateway
 DOCUMENT = create_app(Settings()).openapi()
 Json = dict[str, Any]
 SCRIPT = {"type": "script", "script": "Papa may buy a map."}
+CONSENT = {
+    "subject": "Anna",
+    "method": "signed form",
+    "purpose": "training",
+    "given_at": "2026-11-01T00:00:00Z",
+}
 AN_ID = re.compile(r"\b[a-z]{2,8}_[0-9a-f]{32}\b")
 MOVING = re.compile(r'"(eta_s|queue_position|percent|stage|links_expire_at)":[^,]+')
 CHANCE = re.compile(r"req_[0-9a-f]{24}")
@@ -43,6 +49,7 @@ class Things:
     preflight: str
     webhook: str
     delivery: str
+    consent: str
 
     def of(self, parameter: str) -> tuple[str, ...]:
         """The real ids that a parameter of this name may be given."""
@@ -56,6 +63,7 @@ class Things:
             "webhook": (self.webhook,),
             "webhook_id": (self.webhook,),
             "delivery_id": (self.delivery,),
+            "consent_id": (self.consent,),
         }
         return known[parameter]
 
@@ -107,6 +115,7 @@ def theirs(api: Api) -> Things:
         preflight=made("/v1/preflight", {"portrait": portrait}),
         webhook=webhook,
         delivery=made(f"/v1/webhooks/{webhook}/test", {}),
+        consent=made("/v1/consents", {"portrait": upload, **CONSENT}),
     )
 
 
@@ -213,6 +222,7 @@ def bodies(things: Things) -> dict[tuple[str, str], Json]:
     recording = {**own, "speech": {"type": "recording", "upload": things.recording}}
     picture = {**own, "look": {"background": {"kind": "picture", "upload": things.upload}}}
     found: dict[tuple[str, str], Json] = {
+        ("/v1/consents", "portrait"): {"portrait": things.upload, **CONSENT},
         ("/v1/preflight", "portrait.upload"): {"portrait": {"upload": things.upload}},
         ("/v1/preflight", "recording"): {
             "portrait": {"upload": "OWN"},
