@@ -41,6 +41,7 @@ class Home:
     tensorrt: bool = False
     half: bool = True  # 16-bit floats where they are faster
     max_batch: int | None = None  # frames at once
+    threads: int = 1  # that a network computes with on a CPU
 
 
 @dataclass(frozen=True)

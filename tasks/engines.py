@@ -31,7 +31,7 @@ def measure_engines(
     progress = Progress("Measuring", len(found))
     for candidate in found:
         done.append(
-            measure_apart(candidate, settings().models, picture, frames, settings().threads)
+            measure_apart(candidate, settings().models, picture, frames, settings().network_threads)
         )
         progress.advance(1)
     return done

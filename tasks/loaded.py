@@ -54,6 +54,7 @@ def home() -> Home:
         tensorrt=given.enable_tensorrt,
         half=given.enable_fp16,
         max_batch=given.max_batch_size,
+        threads=given.network_threads,
     )
 
 
@@ -74,14 +75,23 @@ def chosen(name: str, *, commercial: bool = False) -> Choice:
     return choose(name, home(), commercial=commercial)
 
 
-@cache
 def renderer(name: str) -> "Renderer[Any]":
-    """Raises InvalidRequest."""
+    """Loaded once a process, and anew when its weights have changed.
+
+    Raises InvalidRequest, SetupError.
+    """
     from models.renderers import load_renderer
 
-    limit_threads()
     choice = chosen(name)
-    return load_renderer(choice.name, _tuned(choice.name) if choice.card.weights else home())
+    if choice not in _loaded:
+        for other in [each for each in _loaded if each.name == choice.name]:
+            del _loaded[other]  # first, so that both are never in memory
+        limit_threads()
+        _loaded[choice] = load_renderer(choice.name, _tuned(choice.name))
+    return _loaded[choice]
+
+
+_loaded: dict[Choice, "Renderer[Any]"] = {}
 
 
 def preload() -> None:

@@ -1,5 +1,6 @@
 """The environment, read here and nowhere else."""
 
+import os
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -48,6 +49,11 @@ class Settings(BaseSettings):
         "for development.",
     )
     threads: int = Field(default=1, ge=1, description="Torch's threads; more only spin on CPUs.")
+    network_threads: int = Field(
+        default_factory=lambda: os.cpu_count() or 1,
+        ge=1,
+        description="Threads of a renderer's network on a CPU; empty: one a core.",
+    )
     mistral_api_key: SecretStr | None = Field(default=None, validation_alias="MISTRAL_API_KEY")
     mistral_url: str | None = Field(default=None, description="Another server of Mistral's API.")
     consent: ConsentPolicy = Field(

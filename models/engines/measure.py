@@ -66,7 +66,9 @@ def measure_apart(
     return Measured.model_validate_json(done.stdout)
 
 
-def measure(candidate: Candidate, models: Path, portrait: Path, frames: int) -> Measured:
+def measure(
+    candidate: Candidate, models: Path, portrait: Path, frames: int, threads: int
+) -> Measured:
     """Frames a second of rendering alone, without preparing and encoding."""
     import torch
 
@@ -78,8 +80,8 @@ def measure(candidate: Candidate, models: Path, portrait: Path, frames: int) -> 
     picture = load_picture(portrait)
     face = FaceAnalyser(models).faces(picture)[0]
     look = Look.model_validate({"resolution": candidate.resolution})
-    motion, began = _motion(frames), time.perf_counter()
-    renderer, apart, motion = _loaded(candidate, models, (picture, face), look, motion)
+    motion, began = moving_face(frames), time.perf_counter()
+    renderer, apart, motion = _loaded(candidate, models, (picture, face), look, motion, threads)
     cold_s = time.perf_counter() - began
     prepared = renderer.prepare(picture, face, look)
     for _ in renderer.render(prepared, motion, Span(0, min(frames, candidate.batch))):
@@ -120,13 +122,20 @@ def _loaded(
     portrait: "tuple[Picture, Face]",
     look: "Look",
     motion: "MotionTrack",
+    threads: int,
 ) -> "tuple[Renderer[Any], Deviation | None, MotionTrack]":
     """The renderer, how far it is from the reference, and the motion as it needs it."""
     if candidate.renderer == "wav2lip":
         from models.wav2lip.measuring import heard, ready
 
         sound = heard(len(motion), Fraction(FPS))
-        home = Home(candidate.device, models / FOLDER, models / "plans", max_batch=candidate.batch)
+        home = Home(
+            candidate.device,
+            models / FOLDER,
+            models / "plans",
+            max_batch=candidate.batch,
+            threads=threads,
+        )
         made = ready(candidate.engine, home, portrait, look, sound)
         return made.renderer, made.deviation, replace(motion, heard=sound)
     from models.mesh.renderer import MeshRenderer
@@ -136,7 +145,7 @@ def _loaded(
     return MeshRenderer(candidate.device, candidate.batch, sampler), None, motion
 
 
-def _motion(frames: int) -> "MotionTrack":
+def moving_face(frames: int) -> "MotionTrack":
     """A face in which everything moves all the time: the dearest that a frame can be."""
     import numpy as np
 
@@ -168,9 +177,9 @@ def main() -> None:
     import torch
 
     models, portrait, frames, threads, document = sys.argv[1:]
-    torch.set_num_threads(int(threads))
+    torch.set_num_threads(1)  # as where videos are made: only networks have more
     candidate = Candidate.model_validate_json(document)
-    done = measure(candidate, Path(models), Path(portrait), int(frames))
+    done = measure(candidate, Path(models), Path(portrait), int(frames), int(threads))
     sys.stdout.write(done.model_dump_json())
 
 

@@ -53,15 +53,16 @@ class Decoders:
         Raises EngineUnusable.
         """
         if name == EAGER:
-            return EagerEngine(self._module())
+            return EagerEngine(self._module(), threads=self.home.threads)
         if name == BF16:
-            return EagerEngine(self._module().shortened(torch.bfloat16), torch.bfloat16)
+            module = self._module().shortened(torch.bfloat16)
+            return EagerEngine(module, torch.bfloat16, self.home.threads)
         if name == GRAPH:
             half = torch.float16 if self.home.half else torch.float32
             return CudaGraphEngine(self._module().shortened(half), half)
         if name in (ONNX, ONNX_INT8):
             plan = self._plan(name, maps, samples, Path.write_bytes)
-            return OnnxEngine(plan, torch.get_num_threads())
+            return OnnxEngine(plan, self.home.threads)
         if name in (TENSORRT, TENSORRT_INT8):
             from models.engines.tensorrt import TensorRTEngine, build, library
 
@@ -126,7 +127,7 @@ class Decoders:
 
         What hears the sound always stays FP32, as it does in 16 bits.
         """
-        threads, shape = torch.get_num_threads(), self._drawn_shape
+        threads, shape = self.home.threads, self._drawn_shape
         whole = write(decoder, maps)
         ranges = measured_ranges(whole, OUTPUT, samples, threads)
         told = samples[-1]
