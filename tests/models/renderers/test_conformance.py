@@ -7,17 +7,21 @@ import gc
 import tracemalloc
 import weakref
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
 
 from models.contracts import Aspect, Background, BackgroundKind, Look
+from models.musetalk import loading as musetalk
+from models.musetalk.networks import Networks, networks
 from models.portrait.face import Face, Picture
 from models.renderer import Home, Prepared, Renderer, Span
 from models.renderers import load_renderer
 from models.wav2lip.folding import Folded, fold
 from models.wav2lip.loading import made_of
+from tests.models.musetalk import published as musetalk_published
 from tests.models.renderers.scenes import frames_of, lively
 from tests.models.wav2lip import published
 
@@ -28,8 +32,14 @@ Make = Callable[[Home], AnyRenderer]
 KINDS: dict[str, Callable[[Home, Folded], AnyRenderer]] = {
     "mesh": lambda home, _: load_renderer("mesh", home),
     "wav2lip": lambda home, folded: made_of(folded, home),
+    "musetalk": lambda home, _: musetalk.made_of(tiny_musetalk(), home),
 }
 SMALL = Look.model_validate({"resolution": 256})
+
+
+@cache
+def tiny_musetalk() -> Networks:
+    return networks(musetalk_published.random_state(musetalk_published.TINY))
 
 
 @pytest.fixture(scope="module")
