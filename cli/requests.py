@@ -9,10 +9,12 @@ from typing import Annotated
 from typer import Argument, Option
 
 from models.contracts import (
+    LOWER_RESOLUTION,
     MAX_SCRIPT_CHARS,
     Background,
     BackgroundKind,
     Delivery,
+    Label,
     Look,
     PortraitSource,
     RecordedSpeech,
@@ -45,12 +47,19 @@ def request_of(
     tone: Annotated[str | None, Option(help="Tone to write in, with --topic.")] = None,
     face: Annotated[int | None, Option(help="Which face speaks, 0 the largest.")] = None,
     resolution: Annotated[int, Option(help="Short side: 256, 512, 720 or 1080.")] = 512,
+    lower_resolution: Annotated[bool, Option("--lower-resolution", help=LOWER_RESOLUTION)] = False,
     aspect: Annotated[str, Option(help="1:1, 9:16 or 16:9.")] = "1:1",
     fps: Annotated[str, Option(help="24, 25, 30 or 29.97.")] = "25",
     background: Annotated[
         str, Option(help="original, blur, transparent, #rrggbb or a picture.")
     ] = "original",
     captions: Annotated[str, Option(help="none, sidecar or burned.")] = "sidecar",
+    label: Annotated[
+        str | None, Option(help="Words that all of it shows, at most 40 letters.")
+    ] = None,
+    label_position: Annotated[
+        str, Option(help="top-left, top-right, bottom-left or bottom-right.")
+    ] = "top-left",
     head_motion: Annotated[float, Option(help="0 still, 1 natural, at most 1.5.")] = 1.0,
     expressiveness: Annotated[float, Option(help="Mouth and brows, 0.5 to 1.5.")] = 1.0,
     seed: Annotated[int, Option(help="Same seed, same motion.")] = 0,
@@ -75,10 +84,12 @@ def request_of(
     look = made(
         Look,
         resolution=resolution,
+        lower_resolution=lower_resolution,
         aspect=aspect,
         fps=fps,
         background=background_of(background),
         captions=captions,
+        label=made(Label, text=label, position=label_position) if label is not None else None,
         head_motion=head_motion,
         expressiveness=expressiveness,
         seed=seed,

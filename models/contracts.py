@@ -24,6 +24,10 @@ MAX_IMAGE_BYTES = 10 * 1024 * 1024
 MAX_AUDIO_BYTES = 50 * 1024 * 1024
 MAX_SPEECH_S = 30 * 60.0
 MAX_SCRIPT_CHARS = 40_000
+LOWEST_RESOLUTION = 256
+LOWER_RESOLUTION = "Where memory is short: 256 pixels rather than no video."
+MAX_LABEL_CHARS = 40
+LABELS_MEET = "would meet captions in the picture: use top-left or top-right"
 MIN_FACE_PX = 120
 MAX_FACE_TURN_DEG = 45.0
 
@@ -148,14 +152,30 @@ class Background(Contract):
         return self
 
 
+class LabelPosition(StrEnum):
+    TOP_LEFT = "top-left"
+    TOP_RIGHT = "top-right"
+    BOTTOM_LEFT = "bottom-left"
+    BOTTOM_RIGHT = "bottom-right"
+
+
+class Label(Contract):
+    """Words that stand in the picture throughout, such as that it was made by a machine."""
+
+    text: Text = Field(max_length=MAX_LABEL_CHARS, description="Such as: AI-generated")
+    position: LabelPosition = LabelPosition.TOP_LEFT
+
+
 class Look(Contract):
     """How the video looks."""
 
     resolution: Literal[256, 512, 720, 1080] = Field(default=512, description="Short side, pixels.")
+    lower_resolution: bool = Field(default=False, description=LOWER_RESOLUTION)
     aspect: Aspect = Aspect.SQUARE
     fps: FrameRate = Field(default=FrameRate.PAL, title="Frames a second")
     background: Background = Background()
     captions: Captions = Captions.SIDECAR
+    label: Label | None = Field(default=None, description="Words that all of it shows.")
     head_motion: float = Field(default=1.0, ge=0, le=1.5, description="0 still, 1 natural.")
     expressiveness: float = Field(default=1.0, ge=0.5, le=1.5, description="Mouth and brows.")
     seed: int = Field(default=0, ge=0, lt=2**31, description="Same seed, same motion.")
@@ -171,9 +191,20 @@ class Look(Contract):
         }
         return sizes[self.aspect]
 
+    @model_validator(mode="after")
+    def _label_keeps_clear_of_captions(self) -> Self:
+        if self.label and labels_meet(self.captions, self.label.position):
+            raise ValueError(f"label.position {self.label.position.value!r} {LABELS_MEET}")
+        return self
+
     @property
     def transparent(self) -> bool:
         return self.background.kind is BackgroundKind.TRANSPARENT
+
+
+def labels_meet(captions: Captions, position: LabelPosition) -> bool:
+    low = (LabelPosition.BOTTOM_LEFT, LabelPosition.BOTTOM_RIGHT)
+    return captions is Captions.BURNED and position in low
 
 
 class Delivery(Contract):

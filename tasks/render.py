@@ -4,8 +4,10 @@ import time
 from pathlib import Path
 
 from prefect import task
+from prefect.logging import get_run_logger
 
-from models.contracts import Captions, Look
+from models.contracts import LOWEST_RESOLUTION, Captions, Look
+from models.errors import OutOfMemory
 from models.motion.files import load_track, save_track
 from models.motion.tracks import MouthTrack
 from models.stages import (
@@ -56,7 +58,8 @@ def _seen_of(look: Look) -> tuple[object, ...]:
     picture = look.background.picture
     content = file_sha256(input_file(picture)) if picture else ""
     background = look.background.model_copy(update={"picture": ""})
-    return look.model_copy(update={"captions": captions, "background": background}), content
+    shown = {"captions": captions, "background": background, "lower_resolution": False}
+    return look.model_copy(update=shown), content
 
 
 @task(
@@ -78,6 +81,25 @@ def render_clip(
     renderer: str,
 ) -> RenderedClip:
     """One video file from everything before. Raises RenderError, OutputError."""
+    try:
+        return _rendered(portrait, speech, mouth, look, renderer)
+    except OutOfMemory as short:
+        if not look.lower_resolution or look.resolution == LOWEST_RESOLUTION:
+            raise
+        told = f"rendered at {LOWEST_RESOLUTION} pixels instead of {look.resolution}: {short}"
+        get_run_logger().warning(told)
+    smaller = look.model_copy(update={"resolution": LOWEST_RESOLUTION})
+    clip = _rendered(portrait, speech, mouth, smaller, renderer)
+    return clip.model_copy(update={"warnings": (*clip.warnings, told)})
+
+
+def _rendered(
+    portrait: CheckedPortrait,
+    speech: MadeSpeech,
+    mouth: FollowedMouth,
+    look: Look,
+    renderer: str,
+) -> RenderedClip:
     from models.clip import Plan
     from models.media.join import join
     from models.media.sound import SoundWriter
