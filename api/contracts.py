@@ -15,6 +15,8 @@ from pydantic import (
 from pydantic.config import JsonDict
 
 from models.contracts import (
+    LOWER_RESOLUTION,
+    MAX_LABEL_CHARS,
     MAX_SCRIPT_CHARS,
     Aspect,
     BackgroundKind,
@@ -22,6 +24,8 @@ from models.contracts import (
     Failure,
     FrameRate,
     HexColour,
+    Item,
+    LabelPosition,
     PortraitReport,
     QualityReport,
     RecordingReport,
@@ -140,6 +144,15 @@ class Background(Resource):
     url: Url | None = Field(default=None, description="For kind picture, instead of an upload.")
 
 
+class Label(Resource):
+    """Words that stand in the picture throughout, such as that it was made by a machine."""
+
+    text: Annotated[Words, StringConstraints(max_length=MAX_LABEL_CHARS)] = Field(
+        examples=["AI-generated"]
+    )
+    position: LabelPosition = LabelPosition.TOP_LEFT
+
+
 Resolution = Literal[256, 512, 720, 1080]
 
 
@@ -147,10 +160,12 @@ class Look(Resource):
     """How the video looks."""
 
     resolution: Resolution = Field(default=512, description="Short side, pixels.")
+    lower_resolution: bool = Field(default=False, description=LOWER_RESOLUTION)
     aspect: Aspect = Aspect.SQUARE
     fps: FrameRate = FrameRate.PAL
     background: Background = Background()
     captions: Captions = Captions.SIDECAR
+    label: Label | None = Field(default=None, description="Words that all of it shows.")
     head_motion: Number = Field(default=1.0, ge=0, le=1.5)
     expressiveness: Number = Field(default=1.0, ge=0.5, le=1.5)
     seed: Whole = Field(default=0, ge=0, lt=2**31)
@@ -313,10 +328,23 @@ class Files(Resource):
 
 
 class Receipt(Resource):
-    price: Money
+    price: Money = Field(description="What you are charged.")
     video_s: float
     render_s: float
     stages_s: dict[str, float] = Field(description="Seconds of each stage.")
+    items: tuple[Item, ...] = Field(default=(), description="What it took, and what that cost us.")
+    cost: Money | None = Field(default=None, description="All items together.")
+
+
+class BudgetState(Resource):
+    """Of the events budget.warning, at 80 %, and budget.reached."""
+
+    key: str
+    month: str = Field(examples=["2026-11"])
+    level: int = Field(description="Percent of the budget that was reached.")
+    spent: Money
+    budget: Money
+    hard_stop: bool = Field(description="What would exceed it is refused.")
 
 
 class MadeVideo(Resource):

@@ -102,6 +102,9 @@ def check_look(request: public.NewVideo | public.NewQuote) -> None:
         raise _wrong(
             "look.background.upload", "goes with kind picture and only with it: it, or a url"
         )
+    label = request.look.label
+    if label and flow.labels_meet(request.look.captions, label.position):
+        raise _wrong("look.label.position", flow.LABELS_MEET)
     try:
         check_renderer(request.renderer)
     except InvalidRequest as error:

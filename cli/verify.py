@@ -22,7 +22,10 @@ def verify(
     video: Annotated[Path, Argument(help="Any video, also one that was encoded again.")],
     as_json: Annotated[bool, Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Read content credentials and the invisible mark; exit code 1 where neither is whole."""
+    """Read content credentials and the invisible mark; exit code 1 where neither is whole.
+
+    Those of a WebM lie beside it, as NAME.c2pa.
+    """
     from models.watermark.detect import find_marks
 
     if not video.is_file():

@@ -15,6 +15,7 @@ from models.storage import Store
 SRT, VTT = ".srt", ".vtt"
 MAX_NAME_BYTES = 255  # of every file system in use
 THUMBNAIL, SHEET, MANIFEST = ".thumbnail.jpg", ".sheet.png", ".manifest.json"
+CREDENTIALS = ".c2pa"  # of a WebM, where readers look for them
 # Under a key prefix each file has a name of its own.
 NAMES = {
     ".mp4": "video.mp4",
@@ -24,6 +25,7 @@ NAMES = {
     THUMBNAIL: "thumbnail.jpg",
     SHEET: "sheet.png",
     MANIFEST: "manifest.json",
+    CREDENTIALS: "video.c2pa",
 }
 
 

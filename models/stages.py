@@ -103,6 +103,7 @@ class RenderedClip(Contract):
     warnings: tuple[str, ...] = ()
     segments: int = 1
     video_id: str = ""  # as its credentials have it
+    credentials: str | None = None  # storage key, where they lie beside the video
     marks: tuple[str, ...] = ()  # of the segments, hexadecimal, in order
     consent: str = ""  # sha256 of the record that it was made under
     prepare_s: float  # of all segments together, as is render_s

@@ -1,4 +1,4 @@
-"""Say inside the file what it is and how it was made, signed; and index what its frames carry."""
+"""Say in or beside the file what it is and how it was made, signed; index what its frames carry."""
 
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -18,17 +18,17 @@ from tasks.settings import settings
 if TYPE_CHECKING:
     from models.provenance.credential import Credential
 
-UNSIGNED = "not signed: content credentials need MP4 and the extra `trust`"
+UNSIGNED = "not signed: content credentials need the extra `trust`"
 DEVELOPMENT = "signed with a certificate for development: set AVATAR_SIGNING_CREDENTIAL"
 
 
 def signed_files(clip: RenderedClip, delivery: Delivery) -> tuple[str]:
-    """Where nothing can be signed, the clip itself."""
-    if not _can_sign(clip):
+    """The signed clip, or what lies beside it; where nothing can be signed, the clip itself."""
+    if not _can_sign():
         return (clip.video,)
     by = settings().signing_credential or "development"
     made_of = (clip.video, clip.sha256, video_id(clip, delivery), by, clip.consent)
-    return (key_of("signed", *made_of) + ".mp4",)
+    return (key_of("signed", *made_of) + (".mp4" if _takes_it_in(clip) else ".c2pa"),)
 
 
 def video_id(clip: RenderedClip, delivery: Delivery) -> str:
@@ -45,12 +45,12 @@ def video_id(clip: RenderedClip, delivery: Delivery) -> str:
 )
 @recorded
 def sign_video(clip: RenderedClip, delivery: Delivery) -> RenderedClip:
-    """The clip with content credentials inside, where it can have any. Raises EncodeFailed."""
+    """The clip with content credentials, beside it where WebM has no place. Raises EncodeFailed."""
     identity = video_id(clip, delivery)
     for mark in clip.marks:
         keep(Carrier(video=identity, clip=clip.video), carrier_key(mark, identity))
     named = clip.model_copy(update={"video_id": identity})
-    if not _can_sign(clip):
+    if not _can_sign():
         return named.model_copy(update={"warnings": (*clip.warnings, UNSIGNED)})
     (signed,) = signed_files(clip, delivery)
     with store().work_folder() as folder:
@@ -59,16 +59,21 @@ def sign_video(clip: RenderedClip, delivery: Delivery) -> RenderedClip:
         sha256 = file_sha256(out)
         store().put(out, signed)
     warnings = (*clip.warnings, DEVELOPMENT) if development else clip.warnings
-    return named.model_copy(update={"video": signed, "sha256": sha256, "warnings": warnings})
+    here = {"video": signed, "sha256": sha256} if _takes_it_in(clip) else {"credentials": signed}
+    return named.model_copy(update={**here, "warnings": warnings})
 
 
-def _can_sign(clip: RenderedClip) -> bool:
-    return clip.video.endswith(".mp4") and find_spec("c2pa") is not None
+def _can_sign() -> bool:
+    return find_spec("c2pa") is not None
+
+
+def _takes_it_in(clip: RenderedClip) -> bool:
+    return clip.video.endswith(".mp4")
 
 
 def _sign(clip: RenderedClip, identity: str, out: Path) -> bool:
     """Whether the certificate is only for development."""
-    from models.provenance.credentials import Made, sign
+    from models.provenance.credentials import Made, sign, sign_beside
 
     credential = _credential()
     made = Made(
@@ -80,7 +85,8 @@ def _sign(clip: RenderedClip, identity: str, out: Path) -> bool:
         generator_version=version("avatar-orchestrator"),
         consent=clip.consent,
     )
-    sign(store().path(clip.video), made, credential, out)
+    signing = sign if _takes_it_in(clip) else sign_beside
+    signing(store().path(clip.video), made, credential, out)
     return credential.development
 
 

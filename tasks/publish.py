@@ -6,7 +6,17 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
 from models.contracts import Captions, Delivery, QualityReport, Usage, VideoRequest, VideoResult
-from models.delivery import MANIFEST, SHEET, SRT, THUMBNAIL, VTT, deliver, keep_under, place_of
+from models.delivery import (
+    CREDENTIALS,
+    MANIFEST,
+    SHEET,
+    SRT,
+    THUMBNAIL,
+    VTT,
+    deliver,
+    keep_under,
+    place_of,
+)
 from models.manifest import Manifest, face_models, versions
 from models.media.captions import make_cues, srt, vtt, write_text
 from models.stages import CheckedPortrait, DrawnPictures, FollowedMouth, MadeSpeech, RenderedClip
@@ -40,6 +50,8 @@ def publish(
     video = store().path(clip.video)
     with store().work_folder() as folder:
         files = {video.suffix: video, **_beside(request, speech, pictures, folder)}
+        if clip.credentials:
+            files[CREDENTIALS] = store().path(clip.credentials)
         manifest = _manifest(request, portrait, speech, mouth, clip, quality, files)
         manifest = manifest.model_copy(update=_accounts(files))
         files[MANIFEST] = folder / "manifest.json"

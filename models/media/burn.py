@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import lru_cache
 
@@ -46,7 +46,7 @@ class CaptionBurner:
     def __init__(self, cues: Sequence[Cue], size: tuple[int, int], fps: Fraction) -> None:
         self._cues, self._size, self._fps = cues, size, fps
         self._starts = [cue.start_s for cue in cues]
-        self._letters_px = _letter_size(size)
+        self._letters_px = letter_size(size)
         lines = [drawable(line) for cue in cues for line in cue.lines]
         self._lettering = lettering_for("".join(lines), self._letters_px)
         self._plate = lru_cache(maxsize=2)(self._draw)
@@ -57,7 +57,7 @@ class CaptionBurner:
             index = self._cue_at(float((first_frame + offset + Fraction(1, 2)) / self._fps))
             plate = None if index is None else self._plate(index)
             if plate:
-                _blend(picture, plate)
+                blend(picture, plate)
         return batch
 
     def _cue_at(self, time_s: float) -> int | None:
@@ -69,13 +69,21 @@ class CaptionBurner:
         return _plate(lines, self._lettering, self._letters_px, self._size) if lines else None
 
 
-def _letter_size(size: tuple[int, int]) -> int:
+def letter_size(size: tuple[int, int]) -> int:
     width, height = size
     usable = width * (1 - 2 * SIDE_MARGIN)
     return max(10, round(min(usable / columns_for(size) / 0.56, height * 0.058)))
 
 
 def _plate(lines: list[str], font: Lettering, letters_px: int, size: tuple[int, int]) -> Plate:
+    plate = drawn(lines, font, letters_px, size)
+    height, width, _ = plate.keep.shape
+    bottom = round(size[1] * (TALL_BOTTOM_MARGIN if size[1] > size[0] else BOTTOM_MARGIN))
+    return replace(plate, top=size[1] - bottom - height, left=(size[0] - width) // 2)
+
+
+def drawn(lines: list[str], font: Lettering, letters_px: int, size: tuple[int, int]) -> Plate:
+    """The lines in the middle of their plate, which lies at the top left still."""
     rows = [_narrowed(font.draw(line), round(size[0] * (1 - 2 * SIDE_MARGIN))) for line in lines]
     padding, gap = round(PADDING * letters_px), round(LINE_GAP * letters_px)
     width = max(row.shape[1] for row in rows) + 2 * padding
@@ -88,10 +96,8 @@ def _plate(lines: list[str], font: Lettering, letters_px: int, size: tuple[int, 
         np.maximum(place, row / np.float32(255), out=place)
         top += row.shape[0] + gap
     shade = PLATE * _rounded(width, height, round(ROUNDING * letters_px))
-    bottom = round(size[1] * (TALL_BOTTOM_MARGIN if size[1] > size[0] else BOTTOM_MARGIN))
-    where = (size[1] - bottom - height, (size[0] - width) // 2)
     keep, add = 256 * (1 - shade) * (1 - text), 255 * 256 * text
-    return Plate(*where, _in_colour(keep), _in_colour(add))
+    return Plate(0, 0, _in_colour(keep), _in_colour(add))
 
 
 def _in_colour(values: F32) -> U16:
@@ -115,7 +121,7 @@ def _rounded(width: int, height: int, radius: int) -> F32:
     return np.asarray(small, np.float32) / np.float32(255)
 
 
-def _blend(picture: U8, plate: Plate) -> None:
+def blend(picture: U8, plate: Plate) -> None:
     height, width, _ = plate.keep.shape
     place = picture[plate.top : plate.top + height, plate.left : plate.left + width]
     if picture.shape[2] == 3:

@@ -1,8 +1,14 @@
-"""C2PA content credentials: what a video is and how it was made, signed, inside its MP4."""
+"""C2PA content credentials: what a video is and how it was made, signed.
+
+They stand inside an MP4. WebM has no place for them, so they lie in a file beside it, bound to all
+of its bytes.
+"""
 
 import json
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import c2pa
@@ -10,7 +16,9 @@ import c2pa
 from models.errors import EncodeFailed
 from models.provenance.credential import Credential
 
-SIGNED = frozenset({".mp4"})  # C2PA has no place for them in WebM
+INSIDE = frozenset({".mp4"})
+BESIDE = ".c2pa"
+_MEDIA_TYPES = {".webm": "video/webm"}
 ALGORITHM = "org.avatar-orchestrator.mark.1"
 VIDEO = "org.avatar-orchestrator.video"
 CONSENT = "org.avatar-orchestrator.consent"
@@ -55,28 +63,64 @@ def sign(video: Path, made: Made, credential: Credential, out: Path) -> Statemen
     try:
         with c2pa.Signer.from_info(info) as signer, c2pa.Builder(_document(video, made)) as builder:
             builder.sign_file(video, out, signer)
-        stated = read_statement(out)
+        stated = _read(out)
     except c2pa.C2paError as error:
         out.unlink(missing_ok=True)
         raise EncodeFailed(f"{video.name} could not be signed: {error}") from error
-    if stated is None or not stated.intact or stated.marks != made.marks:
+    return _as_written(stated, made, video, out)
+
+
+def sign_beside(video: Path, made: Made, credential: Credential, out: Path) -> Statement:
+    """`out` is the credentials alone, read again. Raises EncodeFailed; then there is no file."""
+    info = c2pa.C2paSignerInfo(c2pa.C2paSigningAlg.ES256, credential.chain, credential.key, None)
+    try:
+        with (
+            c2pa.Signer.from_info(info) as signer,
+            c2pa.Builder(_document(video, made)) as builder,
+            video.open("rb") as content,
+            TemporaryFile() as copy,
+        ):
+            builder.set_no_embed()
+            out.write_bytes(builder.sign(signer, _MEDIA_TYPES[video.suffix], content, copy))
+        stated = _read(video, out)
+    except c2pa.C2paError as error:
         out.unlink(missing_ok=True)
-        raise EncodeFailed(f"{video.name} was signed, but its credentials do not read as written")
-    return stated
+        raise EncodeFailed(f"{video.name} could not be signed: {error}") from error
+    return _as_written(stated, made, video, out)
 
 
 def read_statement(video: Path) -> Statement | None:
-    """None where the file has no credentials, or can have none. Raises EncodeFailed."""
+    """None where a file has no credentials, inside or beside it. Raises EncodeFailed."""
     try:
-        reader = c2pa.Reader.try_create(video)
+        beside = video.with_suffix(BESIDE)
+        return _read(video, beside if video.suffix in _MEDIA_TYPES and beside.exists() else None)
     except c2pa.C2paError.NotSupported:
         return None
     except c2pa.C2paError as error:
         raise EncodeFailed(f"the credentials of {video.name} cannot be read: {error}") from error
-    if reader is None:
-        return None
+
+
+def _read(video: Path, beside: Path | None = None) -> Statement | None:
+    with ExitStack() as stack:
+        if beside is None:
+            reader = c2pa.Reader.try_create(video)
+        else:
+            content = stack.enter_context(video.open("rb"))
+            kind = _MEDIA_TYPES[video.suffix]
+            reader = c2pa.Reader.try_create(kind, content, beside.read_bytes())
+        return None if reader is None else _told(reader)
+
+
+def _told(reader: c2pa.Reader) -> Statement:
     with reader:
         return _statement(reader)
+
+
+def _as_written(stated: Statement | None, made: Made, video: Path, out: Path) -> Statement:
+    if stated is None or not stated.intact or stated.marks != made.marks:
+        out.unlink(missing_ok=True)
+        raise EncodeFailed(f"{video.name} was signed, but its credentials do not read as written")
+    return stated
 
 
 def _statement(reader: c2pa.Reader) -> Statement:

@@ -160,6 +160,10 @@ def test_a_batch_is_accepted_whole_or_not_at_all(api: Api, video_body: Body) -> 
         ({"look": {"resolution": 513}}, "look.resolution"),
         ({"look": {"head_motion": "nan"}}, "look.head_motion"),
         ({"look": {"background": {"kind": "colour"}}}, "look.background.colour"),
+        (
+            {"look": {"captions": "burned", "label": {"text": "A", "position": "bottom-left"}}},
+            "look.label.position",
+        ),
         ({"renderer": "nothing"}, "renderer"),
         ({"priority": "now"}, "priority"),
         ({"metadata": {"a b": "c"}}, "metadata.a b.[key]"),

@@ -2,8 +2,15 @@ from pathlib import Path
 
 import pytest
 
-from cli.requests import background_of, speech_of, text_of
-from models.contracts import BackgroundKind, RecordedSpeech, ScriptSpeech, TopicSpeech
+from cli.requests import background_of, request_of, speech_of, text_of
+from models.contracts import (
+    BackgroundKind,
+    Label,
+    LabelPosition,
+    RecordedSpeech,
+    ScriptSpeech,
+    TopicSpeech,
+)
 from models.errors import InvalidRequest, ScriptTooLong
 
 
@@ -61,3 +68,21 @@ def test_a_background_is_told_by_its_text(tmp_path: Path) -> None:
     assert background_of(str(picture)).picture == str(picture)
     with pytest.raises(InvalidRequest, match="no picture file"):
         background_of("beech.png")
+
+
+def test_a_label_has_its_words_and_its_corner() -> None:
+    made = request_of("p.png", "o.mp4", script="Hi", label="AI", label_position="top-right")
+    assert made.look.label == Label(text="AI", position=LabelPosition.TOP_RIGHT)
+    assert request_of("p.png", "o.mp4", script="Hi").look.label is None
+
+
+def test_a_label_under_burned_captions_is_refused() -> None:
+    with pytest.raises(InvalidRequest, match="use top-left or top-right"):
+        request_of(
+            "p.png",
+            "o.mp4",
+            script="Hi",
+            captions="burned",
+            label="A",
+            label_position="bottom-left",
+        )

@@ -39,6 +39,26 @@ def test_one_id_is_in_the_credentials_and_behind_the_mark(
     assert found["marks"][0]["payload"] == original["credentials"]["marks"][0]
 
 
+def test_a_transparent_video_has_its_credentials_beside_it(
+    store_here: Path, portrait_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    request = {
+        "portrait": {"image": str(portrait_file)},
+        "speech": {"script": "My baby may be happy."},
+        "look": {
+            "resolution": 256,
+            "background": {"kind": "transparent"},
+            "label": {"text": "AI-generated", "position": "bottom-right"},
+        },
+        "delivery": {"output": str(tmp_path / "talk.webm")},
+    }
+    avatar_video(VideoRequest.model_validate(request))
+    assert run(["verify", str(tmp_path / "talk.webm"), "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["credentials"]["state"] == "Valid"
+    assert [mark["payload"] for mark in found["marks"]] == found["credentials"]["marks"]
+
+
 TREATED: dict[str, tuple[Spoil, slice]] = {
     "encoded again": (as_it_is, slice(None)),
     "half size": (half, slice(None)),

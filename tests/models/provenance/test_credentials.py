@@ -8,7 +8,14 @@ import pytest
 
 from models.errors import SetupError
 from models.provenance.credential import Credential, development_credential, load_credential
-from models.provenance.credentials import SOURCE, Made, Statement, read_statement, sign
+from models.provenance.credentials import (
+    SOURCE,
+    Made,
+    Statement,
+    read_statement,
+    sign,
+    sign_beside,
+)
 from tests.models.media.films import segment
 
 MARKS = ("c0ffee123456", "00000000002a")
@@ -52,6 +59,37 @@ def test_one_changed_byte_of_the_pictures_is_told(tmp_path: Path, credential: Cr
     assert stated is not None
     assert not stated.intact
     assert "assertion.bmffHash.mismatch" in stated.problems
+
+
+@pytest.fixture
+def webm(tmp_path: Path, credential: Credential) -> Path:
+    """With its credentials beside it."""
+    video = tmp_path / "video.webm"
+    segment(video, np.full((10, 64, 64, 4), 90, np.uint8), Fraction(25))
+    sign_beside(video, made(), credential, tmp_path / "video.c2pa")
+    return video
+
+
+def test_credentials_beside_a_webm_are_read_again(webm: Path) -> None:
+    stated = read_statement(webm)
+    assert stated is not None
+    assert (stated.state, stated.marks) == ("Valid", MARKS)
+    assert stated.video["id"] == "vid_1"
+
+
+def test_credentials_beside_hold_for_every_byte(webm: Path) -> None:
+    content = bytearray(webm.read_bytes())
+    content[len(content) // 2] ^= 1
+    webm.write_bytes(content)
+    stated = read_statement(webm)
+    assert stated is not None
+    assert not stated.intact
+    assert "assertion.dataHash.mismatch" in stated.problems
+
+
+def test_a_webm_alone_states_nothing(webm: Path) -> None:
+    webm.with_suffix(".c2pa").unlink()
+    assert read_statement(webm) is None
 
 
 def test_a_video_without_credentials_states_nothing(tmp_path: Path) -> None:
