@@ -4,7 +4,7 @@ A package adds one by an entry point of the group `avatar.renderers` that names 
 """
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import entry_points
 from typing import Any
@@ -29,6 +29,9 @@ WAV2LIP = Card(
     frames_per_s=(("cpu", 36.0),),
     gpu_memory_mb=1_000,
 )
+STUDENT = replace(  # of `avatar distill`
+    WAV2LIP, name="wav2lip-student", weights="wav2lip-student", frames_per_s=()
+)
 MUSETALK = Card(
     "musetalk",
     "1",
@@ -43,15 +46,21 @@ MUSETALK = Card(
 
 
 def _mesh(home: Home) -> Renderer[Any]:
-    from models.mesh.renderer import MeshRenderer
+    from models.mesh.renderer import BATCH, MeshRenderer
 
-    return MeshRenderer(home.device)
+    return MeshRenderer(home.device, home.max_batch or BATCH)
 
 
 def _wav2lip(home: Home) -> Renderer[Any]:
     from models.wav2lip.loading import load
 
     return load(home)
+
+
+def _student(home: Home) -> Renderer[Any]:
+    from models.wav2lip.loading import load
+
+    return load(home, STUDENT)
 
 
 def _musetalk(home: Home) -> Renderer[Any]:
@@ -63,6 +72,7 @@ def _musetalk(home: Home) -> Renderer[Any]:
 RENDERERS: dict[str, Offer] = {
     "mesh": Offer(MESH, _mesh),
     "wav2lip": Offer(WAV2LIP, _wav2lip),
+    "wav2lip-student": Offer(STUDENT, _student),
     "musetalk": Offer(MUSETALK, _musetalk),
 }
 

@@ -3,8 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from models.contracts import Captions, Look, Usage
 from models.errors import SetupError
@@ -25,6 +24,7 @@ from tasks import loaded
 from tasks.inputs import input_file
 from tasks.journal import here
 from tasks.policies import digest_of, keep, key_of, store
+from tasks.prepared import prepared
 from tasks.settings import settings
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def make_segment(segment: Segment, told: Callable[[int], None]) -> RenderedSegme
     _check_version(segment, motion)
     engine, started = loaded.renderer(segment.renderer), time.perf_counter()
     at, cpu = datetime.now(UTC), time.process_time()
-    portrait = _prepared(segment.renderer, segment.portrait, segment.face_index, segment.look)
+    portrait = prepared(segment)
     ready = time.perf_counter()
     span, cues = Span(segment.first, segment.stop), [Cue(**vars(cue)) for cue in segment.cues]
     with store().work_folder() as folder:
@@ -169,20 +169,3 @@ def _shown(look: Look, *, burned: bool) -> Look:
 def _within(cues: Sequence[BurnedCue], span: "Span", plan: "Plan") -> tuple[BurnedCue, ...]:
     first_s, stop_s = (float(frame / plan.look.fps.rational) for frame in (span.first, span.stop))
     return tuple(cue for cue in cues if cue.start_s < stop_s and cue.end_s > first_s)
-
-
-@lru_cache(maxsize=2)  # segments of one video follow each other, and perhaps another's between
-def _prepared(renderer: str, image: str, face_index: int, look: Look) -> Any:  # noqa: ANN401
-    """The renderer's own prepared portrait."""
-    from models.clip import with_person_mask
-    from models.portrait.image import load_picture
-
-    picture = load_picture(store().path(image))
-    face = loaded.face_analyser().faces(picture)[face_index]
-    behind = look.background.picture
-    return loaded.renderer(renderer).prepare(
-        with_person_mask(picture, look, settings().models),
-        face,
-        look,
-        load_picture(input_file(behind)) if behind else None,
-    )

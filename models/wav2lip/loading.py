@@ -4,7 +4,7 @@ import logging
 
 import torch
 
-from models.renderer import Home
+from models.renderer import Card, Home
 from models.renderers import WAV2LIP
 from models.tally import uses
 from models.wav2lip.crop import shown_from
@@ -17,11 +17,13 @@ from models.weights.folder import WeightsFolder
 log = logging.getLogger(__name__)
 
 
-def load(home: Home) -> Wav2LipRenderer:
+def load(home: Home, card: Card = WAV2LIP) -> Wav2LipRenderer:
     """Raises MissingWeights, WeightsRefused."""
-    folder, name = WeightsFolder(home.weights), str(WAV2LIP.weights)
+    folder, name = WeightsFolder(home.weights), str(card.weights)
     state, pin = folder.load(name), folder.pin(name)
-    return made_of(fold(state, pin.activation), home, pin.sha256)
+    made = made_of(fold(state, pin.activation), home, pin.sha256)
+    made.card = card
+    return made
 
 
 def made_of(folded: Folded, home: Home, identity: str = "unknown") -> Wav2LipRenderer:

@@ -36,7 +36,7 @@ def models_here(store_here: Path, face_models: Path, tmp_path: Path) -> Iterator
     folder.mkdir()
     for model in DEFAULT_CACHE.iterdir():
         (folder / model.name).symlink_to(model)
-    kept = (settings, loaded.home, loaded.renderer)
+    kept = (settings, loaded.home)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AVATAR_MODELS", str(folder))
         for each in kept:
