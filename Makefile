@@ -27,10 +27,12 @@ $(MODELS): $(READY) models/assets.py
 	$(BIN)/python -m models.assets
 	touch $@
 
-demo: setup
-	mkdir -p out
-	$(BIN)/python -c 'from skimage import data, io; io.imsave("out/astronaut.png", data.astronaut())'
+demo: setup out/astronaut.png
 	$(BIN)/avatar render out/astronaut.png --script @$(SCRIPT) --output out/demo.mp4
+
+out/astronaut.png: | $(READY)
+	mkdir -p out
+	$(BIN)/python -c 'from skimage import data, io; io.imsave("$@", data.astronaut())'
 
 # Server, workers and deployments on this machine until Ctrl-C; then `avatar` commands find them.
 up: setup
@@ -79,9 +81,9 @@ bench-queue: setup
 bench-gateway: setup
 	$(BIN)/python -m tests.perf.bench_gateway $(SECONDS)
 
-# The gateway's image, built without a container engine, and asked whether it answers.
-images:
-	infra/docker/smoke.sh
+# The gateway's and the CPU worker's images, by docker, podman or buildah: one answers, one renders. Minutes.
+images: out/astronaut.png
+	infra/docker/images.sh $<
 
 lock:
 	$(BIN)/pip install --quiet uv
