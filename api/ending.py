@@ -61,7 +61,8 @@ class Ending:
                 row.result, row.percent = result.model_dump(mode="json"), 100.0
                 seconds, render = result.duration_s, render_seconds(result)
                 row.price = price_of(seconds, self._prices)
-            await accounts.settle(session, row, seconds, render)
+            receipt = result.receipt if result is not None else None
+            await accounts.settle(session, row, seconds, render, receipt)
             events.emit(session, row)
         if result is not None and row.finished_at is not None:
             took_s = (row.finished_at - row.created_at).total_seconds()

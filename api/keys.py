@@ -38,6 +38,7 @@ def make_key(
     requests_per_minute: int | None = None,
     calls_per_minute: int | None = None,
     monthly_budget: int | None = None,
+    hard_stop: bool = True,
 ) -> NewKey:
     """A key of 256 bits of chance. Raises InvalidRequest for a scope that does not exist."""
     for scope in scopes:
@@ -55,6 +56,7 @@ def make_key(
         requests_per_minute=requests_per_minute,
         calls_per_minute=calls_per_minute,
         monthly_budget=monthly_budget,
+        hard_stop=hard_stop,
         created_at=now(),
     )
     return NewKey(secret, row)

@@ -40,6 +40,12 @@ class Metrics:
         )
         self.prefect_up = self._gauge("avatar_gateway_prefect_up", "1: Prefect answered last time")
         self.redis_up = self._gauge("avatar_gateway_redis_up", "1: limits are shared in Redis")
+        self.budget_keys = Gauge(
+            "avatar_gateway_budget_keys",
+            "Keys that have used this much of their month's budget, percent",
+            ("level",),
+            registry=self._registry,
+        )
         self.leader = self._gauge("avatar_gateway_leader", "1: this process dispatches")
 
         self._finished()

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import cast
+from typing import Any, cast
 
 from api.clock import now
 from api.contracts import (
+    MICROS,
     BatchResource,
+    BudgetState,
     DestinationState,
     Files,
     MadeVideo,
@@ -80,7 +82,20 @@ class Shown:
             video_s=result.duration_s,
             render_s=render_seconds(result),
             stages_s=result.timings_s,
+            items=result.receipt.items if result.receipt else (),
+            cost=_cost(result),
         )
+
+    def budget(self, facts: Mapping[str, Any]) -> BudgetState:
+        money = {name: Money.of(facts[name], self._currency) for name in ("spent", "budget")}
+        return BudgetState.model_validate({**facts, **money})
+
+
+def _cost(result: VideoResult) -> Money | None:
+    receipt = result.receipt
+    if receipt is None:
+        return None
+    return Money.of(round(receipt.total * MICROS), receipt.currency)
 
 
 def render_seconds(result: VideoResult) -> float:

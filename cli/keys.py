@@ -33,6 +33,9 @@ def create(
     ] = None,
     calls: Annotated[int | None, typer.Option(min=1, help="Other calls a minute.")] = None,
     budget: Annotated[str | None, typer.Option(help="Most to be spent in a month.")] = None,
+    soft: Annotated[
+        bool, typer.Option("--soft", help="Only tell, at 80 and 100 % of the budget.")
+    ] = False,
 ) -> None:
     """Make a key. It is shown once and kept only as a hash."""
     from api.clock import now
@@ -46,6 +49,7 @@ def create(
         requests_per_minute=rate,
         calls_per_minute=calls,
         monthly_budget=None if budget is None else _micros(budget),
+        hard_stop=not soft,
     )
 
     async def add(database: "Database") -> None:

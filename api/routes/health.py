@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from api import budgets
 from api.clock import now
 from api.gateway import Gateway, Here
 from api.problems import Problem
@@ -81,6 +82,9 @@ async def _count(here: Gateway) -> None:
         every = await session.scalar(
             select(func.count()).select_from(Video).where(Video.open.is_(True))
         )
+        alerts = await budgets.told(session)
+    for level, keys in alerts.items():
+        here.metrics.budget_keys.labels(str(level)).set(keys)
     here.metrics.open_videos.set(every or 0)
     here.metrics.undispatched.set(count)
     age = (now() - oldest).total_seconds() if oldest else 0

@@ -4,7 +4,7 @@ import re
 from datetime import date, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 from pydantic import BeforeValidator
 from sqlalchemy import case, func, select
 
@@ -12,10 +12,11 @@ from api import accounts
 from api.auth import Reader
 from api.clock import now
 from api.contracts import Money, UsageLine, UsageList
-from api.gateway import Here
-from api.responses import problems
+from api.gateway import Gateway, Here
+from api.responses import TEXT, problems
 from api.strict import StrictRoute
 from api.tables import Charge
+from api.usage_report import UsageMonth, UsageMonths, as_csv, months
 
 router = APIRouter(prefix="/v1/usage", tags=["usage"], route_class=StrictRoute)
 
@@ -31,6 +32,7 @@ def _iso(value: object) -> object:
 
 ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 Day = Annotated[date, BeforeValidator(_iso)]
+Month = Annotated[str | None, Query(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", description="2026-11.")]
 
 
 @router.get("", response_model=UsageList, responses=problems())
@@ -82,3 +84,38 @@ async def usage(
         month_total=Money.of(spent, currency),
         monthly_budget=None if budget is None else Money.of(budget, currency),
     )
+
+
+@router.get("/months", response_model=UsageMonths, responses=problems())
+async def usage_months(
+    caller: Reader, here: Here, since: Month = None, until: Month = None
+) -> UsageMonths:
+    """By key and month, a year if nothing is said: what was made, what it took and cost."""
+    return UsageMonths(data=await _months(here, caller.owner, since, until))
+
+
+@router.get(
+    "/months/report",
+    response_class=Response,
+    responses={
+        200: {"description": "A row a month and key.", "content": {"text/csv": {"schema": TEXT}}},
+        **problems(),
+    },
+)
+async def report_usage(
+    caller: Reader, here: Here, since: Month = None, until: Month = None
+) -> Response:
+    """The same as a CSV."""
+    content = as_csv(await _months(here, caller.owner, since, until))
+    headers = {"Content-Disposition": 'attachment; filename="usage.csv"'}
+    return Response(content, media_type="text/csv; charset=utf-8", headers=headers)
+
+
+async def _months(
+    here: Gateway, owner: str, since: str | None, until: str | None
+) -> tuple[UsageMonth, ...]:
+    today = now()
+    last = until or f"{today:%Y-%m}"
+    first = since or f"{today.year - 1:04d}-{today.month:02d}"
+    async with here.database.reading() as session:
+        return await months(session, owner, first, last, here.settings.currency)

@@ -14,6 +14,8 @@ EventType = Literal[
     "video.failed",
     "video.cancelled",
     "batch.finished",
+    "budget.warning",
+    "budget.reached",
     "webhook.test",
 ]
 DeliveryStatus = Literal["pending", "delivered", "dead"]

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from api.budgets import BUDGET
 from api.resources import Shown
 from api.tables import UtcTime, Video, WebhookOutbox
 
@@ -42,6 +43,8 @@ def body(event: WebhookOutbox, shown: Shown) -> bytes:
     data = event.payload
     if VIDEO in data:
         data = shown.video(_video(data[VIDEO])).model_dump(mode="json")
+    elif BUDGET in data:
+        data = shown.budget(data[BUDGET]).model_dump(mode="json")
     told = {"type": event.type, "timestamp": event.created_at.isoformat(), "data": data}
     return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
 
