@@ -66,7 +66,7 @@ class Ending:
             events.emit(session, row)
         if result is not None and row.finished_at is not None:
             took_s = (row.finished_at - row.created_at).total_seconds()
-            self._metrics.done(result, took_s, (row.price or 0) / MILLIONTHS)
+            self._metrics.done(result, took_s, (row.price or 0) / MILLIONTHS, name)
         else:
             self._metrics.not_done(status, failure.code if failure else "")
 

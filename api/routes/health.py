@@ -61,7 +61,8 @@ async def metrics(request: Request, here: Here) -> Response:
     if not _may_read(request, here):
         raise Problem(403, "forbidden", "metrics are not for callers: use AVATAR_METRICS_TOKEN")
     await _count(here)
-    return Response(here.metrics.text(), media_type="text/plain; version=0.0.4")
+    text, kind = here.metrics.text(request.headers.get("accept", ""))
+    return Response(text, headers={"Content-Type": kind})
 
 
 def _may_read(request: Request, here: Gateway) -> bool:

@@ -121,6 +121,16 @@ def test_our_long_running_services_are_hardened() -> None:
         assert not ours or (service["read_only"] and service["cap_drop"] == ["ALL"]), name
 
 
+def test_every_worker_is_watched_and_only_the_one_that_always_runs_must_answer() -> None:
+    monitoring = yaml.safe_load((ROOT / "infra/monitoring/prometheus.yaml").read_text("utf-8"))
+    jobs = {job["job_name"]: job for job in monitoring["scrape_configs"]}
+    (always,) = (each["targets"] for each in jobs["worker"]["static_configs"])
+    (sometimes,) = (each["names"] for each in jobs["worker"]["dns_sd_configs"])
+    assert always == ["worker-cpu:9100"]
+    workers = {name for name, service in SERVICES.items() if "stop_grace_period" in service}
+    assert {*sometimes, "worker-cpu"} == workers
+
+
 def test_workers_may_finish_what_they_began() -> None:
     for name in ("worker-cpu", "worker-gpu", "renderer-cpu"):
         assert int(SERVICES[name]["stop_grace_period"].rstrip("s")) > 300

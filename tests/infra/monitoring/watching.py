@@ -82,6 +82,7 @@ def scraping(folder: Path, targets: Mapping[str, list[str]], alertmanager: int) 
     told = [{"static_configs": [{"targets": [f"127.0.0.1:{alertmanager}"]}]}]
     made["alerting"]["alertmanagers"] = told
     for job in made["scrape_configs"]:
+        job.pop("dns_sd_configs", None)
         job["static_configs"] = [{"targets": targets.get(job["job_name"], [])}]
     return made
 
