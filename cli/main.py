@@ -13,6 +13,7 @@ from cli.autoscale import autoscale
 from cli.check import check
 from cli.consent import consent
 from cli.cost import cost
+from cli.distill import distill
 from cli.explain import explain, reproduce
 from cli.keys import keys
 from cli.render import render
@@ -54,6 +55,7 @@ app.command()(serve)
 app.add_typer(keys)
 app.add_typer(consent)
 app.add_typer(weights)
+app.command()(distill)
 app.command()(autoscale)
 
 
