@@ -10,7 +10,7 @@ from prefect import task
 from models.contracts import Delivery
 from models.stages import RenderedClip
 from models.storage import file_sha256
-from models.watermark.ledger import Carrier, carrier_key
+from models.watermark.ledger import Carried, Carrier, carried_key, carrier_key
 from tasks.journal import recorded
 from tasks.policies import RESULT, cached, code_version, keep, key_of, store
 from tasks.settings import settings
@@ -47,8 +47,7 @@ def video_id(clip: RenderedClip, delivery: Delivery) -> str:
 def sign_video(clip: RenderedClip, delivery: Delivery) -> RenderedClip:
     """The clip with content credentials, beside it where WebM has no place. Raises EncodeFailed."""
     identity = video_id(clip, delivery)
-    for mark in clip.marks:
-        keep(Carrier(video=identity, clip=clip.video), carrier_key(mark, identity))
+    _enter(clip, identity)
     named = clip.model_copy(update={"video_id": identity})
     if not _can_sign():
         return named.model_copy(update={"warnings": (*clip.warnings, UNSIGNED)})
@@ -61,6 +60,15 @@ def sign_video(clip: RenderedClip, delivery: Delivery) -> RenderedClip:
     warnings = (*clip.warnings, DEVELOPMENT) if development else clip.warnings
     here = {"video": signed, "sha256": sha256} if _takes_it_in(clip) else {"credentials": signed}
     return named.model_copy(update={**here, "warnings": warnings})
+
+
+def _enter(clip: RenderedClip, identity: str) -> None:
+    """Into the ledger, which marks lead to this video."""
+    if not clip.marks:
+        return
+    keep(Carried(marks=clip.marks), carried_key(identity))
+    for mark in clip.marks:
+        keep(Carrier(video=identity, clip=clip.video), carrier_key(mark, identity))
 
 
 def _can_sign() -> bool:

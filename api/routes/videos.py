@@ -20,6 +20,7 @@ from api.pages import Cursor, Limit, page
 from api.problems import Problem
 from api.responses import BODY, headers, links, problems
 from api.tables import Upload, Video
+from models.watermark import ledger
 
 router = APIRouter(prefix="/v1/videos", tags=["videos"], route_class=JsonRoute)
 
@@ -138,5 +139,6 @@ async def delete_video(video_id: str, caller: Writer, here: Here) -> Response:
 
 
 def _delete_files(here: Here, video_id: str) -> None:
+    ledger.forget(video_id, here.store)
     for entry in list(here.store.entries(f"videos/{video_id}/")):
         here.store.delete(entry.key)

@@ -18,9 +18,11 @@ from api.quotes import Prices
 from models.contracts import Failure
 from models.errors import ServiceUnavailable
 from models.storage import LocalStore
+from models.watermark.ledger import carriers
 from tests.api.conftest import settings_for
 from tests.api.prefect_by_hand import PrefectByHand
 from tests.api.running import NOWHERE, Api, eventually, gateway, gateway_process
+from tests.models.watermark.test_ledger import entered
 from tests.orchestra import free_port
 
 Body = Callable[..., dict[str, Any]]
@@ -197,7 +199,7 @@ def test_what_a_deleted_run_delivered_is_not_rendered_again(
 
 
 def test_a_deleted_video_s_files_are_gone(
-    api: Api, prefect: PrefectByHand, video_body: Body, store: Path
+    api: Api, prefect: PrefectByHand, video_body: Body, store: Path, tmp_path: Path
 ) -> None:
     client = api.client("cleaner")
     video = asked(client, video_body(client))
@@ -205,8 +207,10 @@ def test_a_deleted_video_s_files_are_gone(
     prefect.deliver(video)
     prefect.move(run["id"], "COMPLETED")
     link = until(client, video, "done")["files"]["video"]
+    entered(video, ("c0ffee123456",), LocalStore(store), tmp_path)
     assert client.delete(f"/v1/videos/{video}").status_code == 204
     assert list((store / "videos" / video).iterdir()) == []
+    assert list(carriers("c0ffee123456", LocalStore(store))) == []  # no mark leads to it
     assert httpx.get(link).status_code == 403  # as for any link that opens nothing
 
 
