@@ -29,6 +29,7 @@ from tasks.pool import render_in_pool
 from tasks.progress import Progress, begin
 from tasks.segments import make_segment, segments_of, stored_segment
 from tasks.settings import settings
+from tasks.side_by_side import made_at_once
 
 
 def clip_files(
@@ -162,7 +163,8 @@ def _made(segments: list[Segment]) -> list[RenderedSegment]:
     missing = [segment for segment in segments if stored_segment(segment) is None]
     looked_up("segment", found=len(segments) - len(missing), missing=len(missing))
     if not deployment:
-        return _noted([make_segment(each, progress.advance) for each in segments], missing)
+        at_once = settings().segments_at_once
+        return _noted(made_at_once(segments, at_once, progress.advance), missing)
     progress.advance(sum(segment.frames for segment in segments if segment not in missing))
     render_in_pool(deployment, missing, progress)
     return _noted([make_segment(segment, lambda frames: None) for segment in segments], missing)

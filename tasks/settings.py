@@ -30,6 +30,11 @@ class Settings(BaseSettings):
         default="",
         description="FLOW/NAME, such as render-segment/gpu, that renders segments; empty: here.",
     )
+    render_at_once: int | None = Field(
+        default=None,
+        ge=1,
+        description="Segments of a video rendered side by side; empty: 4 on a card, else 1.",
+    )
     enable_tensorrt: bool = Field(
         default=False, validation_alias="ENABLE_TENSORRT", description="Engines of TensorRT."
     )
@@ -92,6 +97,10 @@ class Settings(BaseSettings):
         validation_alias="LANGFUSE_WORDS",
         description="Topics and scripts are sent too, not only their lengths.",
     )
+
+    @property
+    def segments_at_once(self) -> int:
+        return self.render_at_once or (4 if self.device.startswith("cuda") else 1)
 
     @property
     def results(self) -> Path:

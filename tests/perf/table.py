@@ -7,6 +7,7 @@ from os import cpu_count
 from pathlib import Path
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 FOLDER = Path("out/bench")
@@ -32,4 +33,4 @@ def report(name: str, columns: list[str], rows: list[list[object]]) -> None:
 def _cell(value: object) -> str:
     if value is None:
         return ""
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else escape(str(value))
