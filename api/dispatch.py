@@ -16,6 +16,7 @@ from api.clock import now
 from api.database import Database
 from api.ending import Ending
 from api.jobs import Order, Prefect
+from api.logs import facts_of
 from api.tables import Video
 from models.contracts import Failure
 from models.errors import ServiceRefused, ServiceUnavailable
@@ -70,6 +71,7 @@ class Dispatcher:
             return
         try:
             run_id = await self._prefect.order(self._order_of(video))
+            log.info("ordered %s", video.id, extra={"facts": {**facts_of(video), "run": run_id}})
         except ServiceRefused as error:
             log.error("Prefect refuses video %s: %s", video.id, error)
             failure = Failure(code=error.code, message="the video could not be scheduled")

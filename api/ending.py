@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from api import accounts, events
 from api.clock import now
 from api.database import Database
+from api.logs import facts_of
 from api.metrics import Metrics
 from api.quotes import Prices, price_of
 from api.resources import render_seconds
@@ -64,6 +65,7 @@ class Ending:
             receipt = result.receipt if result is not None else None
             await accounts.settle(session, row, seconds, render, receipt)
             events.emit(session, row)
+            log.info("%s %s", status, name, extra={"facts": facts_of(row)})
         if result is not None and row.finished_at is not None:
             took_s = (row.finished_at - row.created_at).total_seconds()
             self._metrics.done(result, took_s, (row.price or 0) / MILLIONTHS, name)

@@ -6,6 +6,9 @@ import logging.config
 import re
 from datetime import UTC, datetime
 
+from api.tables import Video
+from models.journal import trace_id
+
 SECRETS = re.compile(
     r"av_live_[A-Za-z0-9_-]+|whsec_[A-Za-z0-9+/=]+|Bearer\s+\S+|eyJ[\w-]+\.[\w-]+\.[\w-]*"
     r"|(?<=signature=)\w+|(?<=://)[^/\s@]+(?=@)"
@@ -24,6 +27,19 @@ class JsonLines(logging.Formatter):
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
         return SECRETS.sub("…", json.dumps(line, ensure_ascii=False, default=str))
+
+
+def facts_of(video: Video) -> dict[str, object]:
+    """The ids that lead from a line of the log to everything else about a video."""
+    ids = {
+        "video": video.id,
+        "request_id": video.request_id,
+        "owner": video.owner,
+        "batch": video.batch_id,
+        "run": video.run_id,
+        "trace_id": trace_id(video.id),
+    }
+    return {name: value for name, value in ids.items() if value}
 
 
 def configure(level: str = "INFO") -> None:

@@ -28,9 +28,7 @@ def _query(kind: type[Any]) -> Select[Any]:
 QUERIES = {kind: _query(kind) for kind in KINDS}  # made once: reads are asked most often
 
 
-async def owned_upload(
-    session: AsyncSession, owner: str, name: str, kind: str, field: str
-) -> str:
+async def owned_upload(session: AsyncSession, owner: str, name: str, kind: str, field: str) -> str:
     """The sha256 of an upload that a body names. Raises Problem 422."""
     query = select(Upload).where(Upload.id == name, Upload.owner == owner)
     row = await session.scalar(query)

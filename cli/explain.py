@@ -1,5 +1,6 @@
 """`avatar explain` and `avatar reproduce`: how a video was made, and if it can be made again."""
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,23 +11,30 @@ from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
-from typer import Argument
+from typer import Argument, Option
 
+from cli.story import lines, story_of
 from models.contracts import Delivery
-from models.delivery import MANIFEST
 from models.errors import InvalidRequest
 from models.manifest import Manifest
-from models.storage import file_sha256
 
 DIFFERENT = 1
 
 Video = Annotated[str, Argument(help="A video that was made here, or its id in the store.")]
 
 
-def explain(video: Video) -> None:
-    """Say what a video was made of, by what, how long each stage took, and what it warned of."""
-    file, manifest = _found(video)
-    for name, value in _facts(file, manifest):
+def explain(
+    video: Video,
+    as_json: Annotated[bool, Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Tell a video's whole story: who asked, each stage, what it cost, how to make it again."""
+    story = story_of(video)
+    if as_json:
+        parts = {"manifest": story.manifest, "journal": story.journal, "failure": story.failure}
+        known = {name: part.model_dump(mode="json") for name, part in parts.items() if part}
+        typer.echo(json.dumps({"id": story.name, **known}, indent=2, ensure_ascii=False))
+        return
+    for name, value in lines(story):
         typer.echo(f"{name}: {value}")
 
 
@@ -55,35 +63,10 @@ def reproduce(video: Video) -> None:
 
 def _found(video: str) -> tuple[Path, Manifest]:
     """The file and its manifest. Raises InvalidRequest."""
-    from tasks.policies import store
-
-    file, beside = Path(video), Path(video).with_suffix(MANIFEST)
-    key = f"videos/{video}/manifest.json"
-    if not beside.is_file():
-        if "/" in video or not store().exists(key):
-            raise InvalidRequest(f"{video} has no manifest beside it or in the store: name another")
-        beside = store().path(key)
-        kind = ".webm" if store().exists(f"videos/{video}/video.webm") else ".mp4"
-        file = store().path(f"videos/{video}/video{kind}")
-    return file, Manifest.model_validate_json(beside.read_text(encoding="utf-8"))
-
-
-def _facts(file: Path, manifest: Manifest) -> Iterator[tuple[str, str]]:
-    yield "id", manifest.id or "not known"
-    yield "renderer", f"{manifest.renderer}, {manifest.frames} frames, seed {manifest.seed}"
-    yield "code", manifest.code
-    for role, digest in manifest.inputs.items():
-        yield f"made of {role}", digest
-    kept = file_sha256(file) == manifest.outputs.get(file.suffix)
-    yield "file", "as it was delivered" if kept else "changed since it was delivered"
-    yield "marks", ", ".join(manifest.marks) or "none"
-    for stage, seconds in manifest.timings_s.items():
-        yield f"{stage} took", f"{seconds:.2f} s"
-    for check in manifest.quality.checks:
-        yield check.name, f"{check.value:.4g}, must be {check.bar}"
-    for warning in manifest.warnings:
-        yield "warning", warning
-    yield "make it again", f"avatar reproduce {manifest.id or file}"
+    story = story_of(video)
+    if story.file is None or story.manifest is None:
+        raise InvalidRequest(f"{video} was not made: `avatar explain {video}` says why")
+    return story.file, story.manifest
 
 
 def _other(manifest: Manifest) -> str:

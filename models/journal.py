@@ -5,7 +5,7 @@ look one up.
 """
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Literal
 
@@ -71,12 +71,6 @@ class Journal(Contract):
         """The video's id; of a run that nobody gave one, the run's."""
         return self.asked.video or self.run
 
-    @property
-    def attempts(self) -> dict[str, int]:
-        """How often each stage was begun, where more than once."""
-        found = {stage.name: stage.attempt for stage in self.stages}
-        return {name: attempt for name, attempt in found.items() if attempt > 1}
-
 
 def asked_by(tags: Iterable[str], key_prefix: str | None = None) -> Asked:
     """From a flow run's tags; a video without one is named by where it is delivered."""
@@ -96,11 +90,11 @@ def trace_id(video: str) -> str:
     return hashlib.sha256(video.encode()).digest()[:16].hex()
 
 
-def told(journal: Journal) -> Iterator[str]:
-    """A line for each stage, for people."""
-    for stage in journal.stages:
-        where = f"{stage.engine + ' on ' if stage.engine else ''}{stage.worker}"
-        what = stage.outcome if not stage.code else f"{stage.outcome} ({stage.code})"
-        again = f", attempt {stage.attempt}" if stage.attempt > 1 else ""
-        part = "  " if stage.within else ""
-        yield f"{part}{stage.name}: {stage.seconds:.2f} s, {what}{again}, {where}"
+def told(stage: Stage) -> str:
+    """A line, for people."""
+    how = stage.outcome if not stage.code else f"{stage.outcome} ({stage.code})"
+    again = f", attempt {stage.attempt}" if stage.attempt > 1 else ""
+    where = f"{stage.engine}, " if stage.engine else ""
+    cpu = f", {stage.usage.cpu_s:.2f} s of CPU" if stage.usage.cpu_s else ""
+    part = f", within {stage.within}" if stage.within else ""
+    return f"{stage.name} {how} in {stage.seconds:.2f} s{again}{cpu}, {where}{stage.worker}{part}"

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.flows import Flow
+from prefect.logging.loggers import flow_run_logger
 
 from models.failure import failure_of
-from models.journal import JOURNAL, Journal, Outcome, asked_by
+from models.journal import JOURNAL, Journal, Outcome, asked_by, trace_id
 from models.usage import load_rates
 from tasks import journal
 from tasks.failures import prefix_of
@@ -23,11 +24,21 @@ if TYPE_CHECKING:
 def tell(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
     """Flow hook: keep the journal under the request's key prefix, and put it up to be sent."""
     made = _journal(flow_run, state)
+    flow_run_logger(flow_run, flow).info("%s", _line(made))
     if prefix := prefix_of(flow_run.parameters.get("request")):
         keep(made, f"{prefix}/{JOURNAL}")
     given = settings()
     if given.langfuse_public_key and given.langfuse_secret_key and server().wants(made):
         outbox().put(made)
+
+
+def _line(made: Journal) -> str:
+    """For the log, with every id that leads on; no words of the request."""
+    asked = made.asked
+    ids = {"video": made.name, "request": asked.request, "owner": asked.owner, "run": made.run}
+    known = " ".join(f"{name}={value}" for name, value in ids.items() if value)
+    how = f"{made.outcome} {made.code}".strip()
+    return f"{how} in {made.seconds:.2f} s, {known} trace={trace_id(made.name)}"
 
 
 @cache

@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
+from prefect import tags
 
 from cli.main import run
 from flows.avatar_video import avatar_video
 from models.contracts import VideoRequest
+from models.errors import UnsupportedImage
 
 
 @pytest.fixture
@@ -36,6 +38,28 @@ def test_a_video_is_explained_and_made_again(
     beside.write_text(json.dumps(manifest))
     assert run(["reproduce", str(video)]) == 1
     assert "the versions are the same" in capsys.readouterr().out
+
+
+def test_a_video_that_failed_is_explained_by_its_journal(
+    store_here: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "text.png").write_text("no picture")
+    request = {
+        "portrait": {"image": str(tmp_path / "text.png")},
+        "speech": {"script": "Mama."},
+        "delivery": {"key_prefix": "videos/vid_9"},
+    }
+    with tags("caller:anna"), pytest.raises(UnsupportedImage):
+        avatar_video(VideoRequest.model_validate(request))
+    assert run(["explain", "vid_9"]) == 0
+    told = capsys.readouterr().out
+    assert "asked for by: anna" in told
+    assert "failed: image_unsupported: " in told
+    assert "stage: check-portrait failed (image_unsupported) in " in told
+    assert run(["explain", "vid_9", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["failure"]["code"] == "image_unsupported"
+    assert run(["reproduce", "vid_9"]) == 2
+    assert "was not made" in capsys.readouterr().err
 
 
 def test_what_was_never_made_is_named(store_here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -123,10 +123,12 @@ class Stack:
 
 
 @contextmanager
-def running(folder: Path, api: str | None = None) -> Iterator[Stack]:
+def running(
+    folder: Path, api: str | None = None, more: Mapping[str, str] | None = None
+) -> Iterator[Stack]:
     """Up and ready; with `api`, on that Prefect server instead of one of its own."""
     port = free_port()
-    env = {"PREFECT_API_URL": api} if api else {}
+    env = {**({"PREFECT_API_URL": api} if api else {}), **(more or {})}
     stack = Stack(folder, port, api or f"http://127.0.0.1:{port}/api", env)
     try:
         stack.until_said("all      ready", READY_S)
