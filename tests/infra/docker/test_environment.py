@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings
 
 import api.settings
 import tasks.settings
+from infra.automations import AutomationSettings
 from infra.autoscaler.drain import DrainSettings
 from infra.autoscaler.service import AutoscalerSettings
 from infra.pools import PoolSettings
@@ -22,6 +23,7 @@ CLASSES: tuple[type[BaseSettings], ...] = (
     api.settings.Settings,
     WorkerSettings,
     PoolSettings,
+    AutomationSettings,
     AutoscalerSettings,
     DrainSettings,
     ResultSettings,

@@ -1,50 +1,25 @@
 """From a service that is in trouble to whoever must know: every part is the real one."""
 
-import json
 import os
 import sys
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
-import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import State
 from prefect.states import Scheduled
 
 from tests.api.conftest import settings_for
-from tests.api.receiving import Message, Receiver, receiver
+from tests.api.receiving import Receiver
 from tests.api.running import NOWHERE, gateway
-from tests.infra.monitoring.watching import TOKEN, program, watching
-from tests.orchestra import ROOT, Server, eventually, free_port, server_in
+from tests.infra.monitoring.watching import TOKEN, address, listener, told, watching
+from tests.orchestra import ROOT, Server, free_port, server_in
 from tests.stack.servers import serving
 
-PATIENCE_S = 60.0
+__all__ = ["listener"]
+
 TOO_MANY = 51  # runs that wait
-
-
-@pytest.fixture
-def listener() -> Iterator[Receiver]:
-    program("prometheus")
-    with receiver() as made:
-        yield made
-
-
-def address(listener: Receiver) -> str:
-    return f"http://{listener.host}:{listener.port}"
-
-
-def told(listener: Receiver, path: str, is_it: Callable[[str], bool]) -> dict[str, Any]:
-    """The first message to the path that is meant."""
-
-    def look() -> Message | None:
-        texts = [one for one in list(listener.messages) if one.path.startswith(path)]
-        return next((one for one in texts if is_it(one.body.decode())), None)
-
-    found = eventually(look, PATIENCE_S, lambda: [one.body for one in listener.messages])
-    return dict(json.loads(found.body))
 
 
 def fill(client: SyncPrefectClient, pool: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from api.metrics import Metrics
+from infra.automations import ALERTS as AUTOMATIONS
 from infra.autoscaler.exporter import Exporter
 from infra.autoscaler.rules import Decision, State
 from infra.monitoring.dashboards import DASHBOARDS, FOLDER, dashboard, text
@@ -78,7 +79,7 @@ def test_what_is_read_is_exposed(exposed: set[str]) -> None:
 
 def test_every_alert_leads_to_its_runbook() -> None:
     headings = re.findall(r"^## (\w+)$", (ROOT / "docs" / "runbooks.md").read_text("utf-8"), re.M)
-    assert set(headings) == set(ALERTS)
+    assert set(headings) == {*ALERTS, *AUTOMATIONS.values()}
     for name, rule in ALERTS.items():
         assert rule["annotations"]["runbook_url"] == f"docs/runbooks.md#{name.lower()}"
         assert rule["labels"]["severity"] in ("page", "warning")

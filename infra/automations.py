@@ -1,0 +1,143 @@
+"""`python -m infra.automations` has Prefect tell Alertmanager of crashed and of late runs.
+
+Prometheus counts; which run it was, only Prefect knows. Its automations post alerts in
+Alertmanager's own form, so that they take the routes of all others. Without an address nothing is
+told, and what was made before goes.
+"""
+
+import logging
+import sys
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+from prefect.blocks.webhook import Webhook
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.events.actions import CallWebhook
+from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+from prefect.settings import get_current_settings
+from prefect.types import SecretDict
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from models.errors import AvatarError, PrefectFailed, ServiceUnavailable
+
+BLOCK = "avatar-alertmanager"
+CRASHED, LATE = "avatar-run-crashed", "avatar-run-late"
+ALERTS = {CRASHED: "RunCrashed", LATE: "RunLate"}  # as in docs/runbooks.md
+OURS = {"prefect.resource.role": "tag", "prefect.resource.id": "prefect.tag.avatar"}
+BEGUN = ("Pending", "Running", "Completed", "Failed", "Crashed", "Cancelling", "Cancelled")
+LATE_AFTER = timedelta(minutes=15)
+
+log = logging.getLogger("infra.automations")
+
+
+class AutomationSettings(BaseSettings):
+    """AVATAR_ALERTMANAGER in the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="AVATAR_", frozen=True)
+
+    alertmanager: str = Field(
+        default="", description="Alertmanager's address, http://HOST:9093, for crashed, late runs."
+    )
+
+
+def wanted(block: UUID, late_after: timedelta = LATE_AFTER) -> list[AutomationCore]:
+    """`block` is the webhook; a run is late that has not begun so long after it was marked so."""
+    each_run: dict[str, Any] = {
+        "match": {"prefect.resource.id": "prefect.flow-run.*"},
+        "match_related": OURS,
+        "for_each": {"prefect.resource.id"},
+        "threshold": 1,
+    }
+    crashed = EventTrigger(
+        posture=Posture.Reactive,
+        expect={"prefect.flow-run.Crashed"},
+        within=timedelta(0),
+        **each_run,
+    )
+    late = EventTrigger(
+        posture=Posture.Proactive,
+        after={"prefect.flow-run.Late"},
+        expect={f"prefect.flow-run.{state}" for state in BEGUN},
+        within=late_after,
+        **each_run,
+    )
+    told = {CRASHED: "crashed: {{ flow_run.state.message }}", LATE: "is late: nobody has begun it"}
+    return [
+        AutomationCore(
+            name=name,
+            description="Made by infra.automations.",
+            trigger=trigger,
+            actions=[CallWebhook(block_document_id=block, payload=alert(name, told[name]))],
+        )
+        for name, trigger in ((CRASHED, crashed), (LATE, late))
+    ]
+
+
+def alert(name: str, what: str) -> str:
+    """A template of what Alertmanager's API takes: a list of one alert."""
+    return f"""\
+{{% set summary %}}the run {{{{ flow_run.name }}}} of {{{{ flow.name }}}} {what}{{% endset %}}
+[{{"labels": {{"alertname": "{ALERTS[name]}", "severity": "warning",
+  "flow": {{{{ flow.name | string | tojson }}}}, "run": {{{{ flow_run.id | string | tojson }}}}}},
+ "annotations": {{"summary": {{{{ summary | string | tojson }}}},
+  "runbook_url": "docs/runbooks.md#{ALERTS[name].lower()}"}}}}]"""
+
+
+def make(
+    client: SyncPrefectClient, alertmanager: str, late_after: timedelta = LATE_AFTER
+) -> list[str]:
+    """What was done, a line an automation."""
+    if not alertmanager:
+        return [_drop(client, name) for name in ALERTS]
+    block = Webhook(
+        url=SecretStr(f"{alertmanager.rstrip('/')}/api/v2/alerts"),
+        headers=SecretDict({"Content-Type": "application/json"}),
+    )
+    saved = UUID(str(block.save(BLOCK, overwrite=True, _sync=True)))  # type: ignore[call-arg]
+    return [_make(client, automation) for automation in wanted(saved, late_after)]
+
+
+def _make(client: SyncPrefectClient, automation: AutomationCore) -> str:
+    there = client.read_automations_by_name(automation.name)
+    if not there:
+        client.create_automation(automation)
+        return f"automation {automation.name}: made"
+    client.update_automation(there[0].id, automation)
+    return f"automation {automation.name}: is up to date"
+
+
+def _drop(client: SyncPrefectClient, name: str) -> str:
+    for there in client.read_automations_by_name(name):
+        client.delete_automation(there.id)
+    return f"automation {name}: not wanted, since AVATAR_ALERTMANAGER is not set"
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    try:
+        for line in _made(AutomationSettings()):
+            log.info(line)
+    except AvatarError as error:
+        sys.exit(f"error: {error}")
+
+
+def _made(settings: AutomationSettings) -> list[str]:
+    url = get_current_settings().api.url
+    if not url:
+        raise PrefectFailed("PREFECT_API_URL is not set: name the Prefect server's API in it")
+    try:
+        with get_client(sync_client=True) as client:
+            return make(client, settings.alertmanager)
+    except httpx.TransportError as error:
+        raise ServiceUnavailable(
+            f"Prefect's API at {url} does not answer ({type(error).__name__}): start it with "
+            "`prefect server start`, or name another in PREFECT_API_URL"
+        ) from error
+
+
+if __name__ == "__main__":
+    main()

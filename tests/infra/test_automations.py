@@ -1,0 +1,80 @@
+"""Prefect's own server, its automations, Alertmanager and its routes, up to Slack's address."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import State, StateType
+from prefect.states import Crashed, Pending, Running
+
+from infra.automations import ALERTS, make
+from tests.api.receiving import Receiver
+from tests.infra.monitoring.watching import address, alerting, listener, told
+from tests.orchestra import server_in
+
+__all__ = ["listener"]
+
+RUNBOOKS = Path(__file__).resolve().parents[2] / "docs" / "runbooks.md"
+SOON = timedelta(seconds=10)  # the shortest that Prefect takes
+LATE: State[None] = State(type=StateType.SCHEDULED, name="Late")
+
+
+@contextmanager
+def told_by_prefect(folder: Path, slack: Receiver) -> Iterator[SyncPrefectClient]:
+    with (
+        server_in(folder / "prefect") as server,
+        server.client() as client,
+        alerting(folder, address(slack)) as alertmanager,
+    ):
+        for _ in range(2):  # as each deployment does
+            make(client, f"http://{alertmanager}/", SOON)
+        yield client
+
+
+def run(client: SyncPrefectClient, name: str, *states: State[None], tag: str = "avatar") -> UUID:
+    flow = client.create_flow_from_name("avatar-video")
+    deployment = client.create_deployment(flow, "here", tags=[tag])
+    made = client.create_flow_run_from_deployment(deployment, name=name)
+    for state in states:
+        client.set_flow_run_state(made.id, state, force=True)
+    return made.id
+
+
+def names(client: SyncPrefectClient) -> list[str]:
+    return sorted(each.name for each in client.read_automations())
+
+
+def test_a_crashed_run_is_told_with_its_reason(listener: Receiver, tmp_path: Path) -> None:
+    reason = 'its process was ended by "SIGKILL"'
+    with told_by_prefect(tmp_path, listener) as client:
+        run(client, "somebody-elses", Running(), Crashed(message="not ours"), tag="other")
+        run(client, "brave-lynx", Running(), Crashed(message=reason))
+        slack = told(listener, "/slack", lambda text: "RunCrashed" in text)
+        assert names(client) == sorted(ALERTS)
+        make(client, "")
+        assert names(client) == []
+    (attachment,) = slack["attachments"]
+    assert f"the run brave-lynx of avatar-video crashed: {reason}" in attachment["text"]
+    assert "docs/runbooks.md#runcrashed" in attachment["text"]
+    assert not [one for one in listener.messages if "somebody-elses" in one.body.decode()]
+
+
+def test_a_run_that_nobody_begins_is_told_and_one_that_begins_is_not(
+    listener: Receiver, tmp_path: Path
+) -> None:
+    with told_by_prefect(tmp_path, listener) as client:
+        run(client, "taken", LATE, Pending())
+        run(client, "forgotten", LATE)
+        slack = told(listener, "/slack", lambda text: "RunLate" in text)
+    (attachment,) = slack["attachments"]
+    assert "the run forgotten of avatar-video is late" in attachment["text"]
+    assert "taken" not in attachment["text"]
+
+
+@pytest.mark.parametrize("alert", ALERTS.values())
+def test_what_is_told_leads_to_its_runbook(alert: str) -> None:
+    assert f"\n## {alert}\n" in RUNBOOKS.read_text(encoding="utf-8")
