@@ -8,7 +8,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 MODELS := .venv/.models
 
-.PHONY: setup demo up test check studio-pictures bench bench-portraits bench-renderers bench-segments bench-orchestration \
+.PHONY: setup demo up test check studio-pictures bench bench-portraits bench-renderers bench-card bench-segments bench-orchestration \
 	bench-queue bench-gateway images lock clean
 
 setup: $(READY) $(MODELS)
@@ -64,6 +64,10 @@ bench-portraits: setup
 # Every renderer on every engine; THREADS=2 of torch's. Networks with random weights of the real size.
 bench-renderers: setup
 	$(BIN)/python -m tests.perf.bench_renderers $(THREADS)
+
+# What an NVIDIA card does, networks, renderers and videos at once; SECTIONS="card wav2lip" for some of it.
+bench-card: setup
+	$(BIN)/python -m tests.perf.bench_card $(SECTIONS)
 
 # MINUTES=5 of speech, rendered by one process and by two warm workers, compared frame by frame.
 bench-segments: setup
