@@ -19,8 +19,8 @@ WINDOWS_KEPT = 2  # of 30 s: a frame on a border hears both sides of it
 
 class Ears:
     def __init__(self, encoder: Any, device: torch.device) -> None:  # noqa: ANN401
-        """`encoder` is transformers' WhisperEncoder, and is moved to the device."""
-        self._encoder, self._device = encoder.to(device), device
+        """`encoder` is transformers' WhisperEncoder, on the device."""
+        self._encoder, self._device = encoder, device
         self.width = encoder.config.d_model
 
     def states(self, samples: I16) -> Tensor:

@@ -35,7 +35,8 @@ def made_of(built: Networks, home: Home) -> MuseTalkRenderer:
 def parts_of(built: Networks, home: Home) -> tuple[PortraitEncoder, Ears, Decoders]:
     device = torch.device(home.device)
     encoder = moved(PortraitEncoder(built), device).eval()
-    return encoder, Ears(built.ears, device), Decoders(built, SHOWN_FROM, home)
+    ears = Ears(moved(built.ears, device).eval(), device)
+    return encoder, ears, Decoders(built, SHOWN_FROM, home)
 
 
 def batch_of(home: Home) -> int:
