@@ -40,7 +40,7 @@ MUSETALK = Card(
     weights="musetalk",
     hears="samples",
     rank=3,
-    frames_per_s=(("cpu", 0.2),),
+    frames_per_s=(("cpu", 0.1),),
     gpu_memory_mb=8_000,
 )
 
@@ -100,7 +100,7 @@ def offer_of(name: str) -> Offer:
     """Raises InvalidRequest, MissingDependency where another package's cannot be imported."""
     if name in RENDERERS:
         return RENDERERS[name]
-    found = {entry.name: entry for entry in _entries()}
+    found = {entry.name: entry for entry in installed()}
     if name not in found:
         known = ", ".join([AUTO, *RENDERERS, *found])
         raise InvalidRequest(f"no renderer {name!r}: use {known}")
@@ -153,5 +153,6 @@ def _allowed(name: str, card: Card, home: Home, *, commercial: bool) -> Choice:
 
 
 @cache
-def _entries() -> tuple[Any, ...]:
+def installed() -> tuple[Any, ...]:
+    """Entry points of packages beside ours."""
     return tuple(entry_points(group=GROUP))
