@@ -3,6 +3,8 @@
 There is no API server here: what it would admit is not tested.
 """
 
+import copy
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -13,24 +15,33 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
+from pydantic import ValidationError
 
 from infra.autoscaler.rules import rule_for
+from infra.worker.settings import WorkerSettings
+from models.renderers import MESH, WAV2LIP
+from models.segments import LONGEST_S
+from tests.infra.kubernetes.custom import PodMonitor, ScaledObject
 
 FOLDER = Path(__file__).resolve().parents[3] / "infra" / "kubernetes"
 OVERLAYS = ("local", "eks")
 VERSIONS = ("1.33", "1.35", "1.37")
-SEGMENT_S = 300  # a worker's own bound for a drain, AVATAR_WORKER_DRAIN_S
+FPS = 25
+UNPROBED = {"prefect-services"}  # serves nothing that could be asked
 Object = dict[str, Any]
 
 
 @cache
 def objects(overlay: str) -> tuple[Object, ...]:
+    return built(FOLDER / "overlays" / overlay)
+
+
+def built(folder: Path) -> tuple[Object, ...]:
+    """What kustomize makes of it."""
     kubectl = shutil.which("kubectl")
     if kubectl is None:
         pytest.skip("kubectl is not installed")
-    made = subprocess.run(
-        [kubectl, "kustomize", FOLDER / "overlays" / overlay], capture_output=True, check=True
-    )
+    made = subprocess.run([kubectl, "kustomize", folder], capture_output=True, check=True)
     return tuple(yaml.safe_load_all(made.stdout))
 
 
@@ -82,8 +93,20 @@ def test_deployments_are_probed_and_kept(overlay: str) -> None:
     }
     for name, one in of_kind(overlay, "Deployment").items():
         container = one["spec"]["template"]["spec"]["containers"][0]
-        assert {"livenessProbe", "readinessProbe"} <= container.keys(), name
+        ports = {port["name"] for port in container.get("ports", ())}
+        for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
+            asked = container.get(probe, {}).get("httpGet", {}).get("port")
+            assert (asked in ports) == (name not in UNPROBED), (name, probe)
         assert name in budgets
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_evictions_take_some_pods_and_never_all_callers_reach(overlay: str) -> None:
+    least = of_kind(overlay, "HorizontalPodAutoscaler")["gateway"]["spec"]["minReplicas"]
+    budgets = of_kind(overlay, "PodDisruptionBudget")
+    assert budgets["gateway"]["spec"]["maxUnavailable"] < least
+    servers = of_kind(overlay, "Deployment")["prefect-server"]["spec"]["replicas"]
+    assert budgets["prefect-server"]["spec"]["maxUnavailable"] < servers
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -115,11 +138,18 @@ def test_the_laptop_has_no_gpu() -> None:
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_workers_may_finish_what_they_began(overlay: str) -> None:
+    """The longest segment < the worker's own bound < the hook's sleep < the kubelet's patience."""
+    slowest = min(speed for card in (MESH, WAV2LIP) for _, speed in card.frames_per_s)
+    segment_s = LONGEST_S * FPS / slowest
+    drain_s = WorkerSettings.model_fields["drain_s"].default
     for name in ("worker-cpu", "worker-gpu"):
         pod = of_kind(overlay, "Deployment")[name]["spec"]["template"]["spec"]
-        assert pod["terminationGracePeriodSeconds"] > SEGMENT_S
-        stop = pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
-        assert stop == ["sh", "-c", "kill -TERM 1 && sleep 345"]  # the kubelet sends a second one
+        (shell, option, stop) = pod["containers"][0]["lifecycle"]["preStop"]["exec"]["command"]
+        told = re.fullmatch(r"kill -TERM 1 && sleep (\d+)", stop)  # the kubelet sends a second one
+        assert (shell, option) == ("sh", "-c")
+        assert told
+        grace_s = pod["terminationGracePeriodSeconds"]
+        assert 5 * segment_s < drain_s < int(told[1]) < grace_s
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -128,15 +158,28 @@ def test_keda_scales_by_the_queue(overlay: str) -> None:
     assert spec["minReplicaCount"] <= spec["maxReplicaCount"]
     desired, waiting = (trigger["metadata"] for trigger in spec["triggers"])
     for trigger in spec["triggers"]:
-        assert trigger["type"] == "metrics-api"
-        assert trigger["metricType"] == "AverageValue"
-        assert all(isinstance(value, str) for value in trigger["metadata"].values())
         assert trigger["metadata"]["url"] == "http://queue-exporter:9095/scale"
     assert (desired["valueLocation"], desired["targetValue"]) == ("desired", "1")
     assert (waiting["valueLocation"], waiting["targetValue"]) == ("waiting", "5")
     assert waiting["activationTargetValue"] == "10"
     down = spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]["scaleDown"]
     assert down["stabilizationWindowSeconds"] == 300
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_keda_knows_every_field(overlay: str) -> None:
+    for name, one in of_kind(overlay, "ScaledObject").items():
+        scaled = ScaledObject.model_validate(one, strict=True)
+        target = scaled.spec.scaleTargetRef
+        assert target.name in of_kind(overlay, target.kind), name
+
+
+def test_a_field_that_keda_does_not_know_is_found() -> None:
+    one = copy.deepcopy(of_kind("eks", "ScaledObject")["worker-gpu"])
+    one["spec"]["triggers"][0]["metadata"]["targetValue"] = 1  # KEDA takes strings only
+    one["spec"]["coolDownPeriod"] = 900
+    with pytest.raises(ValidationError, match=r"(?s)targetValue.*coolDownPeriod"):
+        ScaledObject.model_validate(one, strict=True)
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
@@ -164,5 +207,75 @@ def test_nothing_comes_in_unless_a_policy_lets_it(overlay: str) -> None:
     assert policies["nothing-comes-in"]["spec"] == {"podSelector": {}, "policyTypes": ["Ingress"]}
     served = set(of_kind(overlay, "Service"))
     assert {f"to-{name}" for name in served} <= policies.keys()
-    out = policies["gateway-goes-out"]["spec"]["egress"][0]["to"][0]["ipBlock"]
-    assert out["except"] == ["169.254.0.0/16"]
+    (out,) = policies["nobody-asks-the-node"]["spec"]["egress"]
+    assert policies["nobody-asks-the-node"]["spec"]["podSelector"] == {}
+    assert [to["ipBlock"]["except"][0] for to in out["to"]] == ["169.254.0.0/16", "fe80::/10"]
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_policies_let_in_who_measures_and_who_scales(overlay: str) -> None:
+    policies = of_kind(overlay, "NetworkPolicy")
+    for name, one in of_kind(overlay, "Deployment").items():
+        told = one["spec"]["template"]["metadata"].get("annotations", {})
+        if told.get("prometheus.io/scrape") == "true":
+            port = int(told["prometheus.io/port"])
+            assert ("monitoring", port) in _let_in(policies[f"to-{name}"]), name
+    assert ("keda", 9095) in _let_in(policies["to-queue-exporter"])
+    for name, service in of_kind(overlay, "Service").items():
+        (port,) = service["spec"]["ports"]
+        assert port["port"] in {number for _, number in _let_in(policies[f"to-{name}"])}, name
+
+
+def _let_in(policy: Object) -> set[tuple[str, int]]:
+    """(namespace, port); an empty name for the pods beside it."""
+    return {
+        (_namespace(source), port["port"])
+        for rule in policy["spec"]["ingress"]
+        for source in rule["from"]
+        for port in rule["ports"]
+    }
+
+
+def _namespace(source: Object) -> str:
+    labels = source.get("namespaceSelector", {}).get("matchLabels", {})
+    return str(labels.get("kubernetes.io/metadata.name", ""))
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_models_are_backed_up(overlay: str) -> None:
+    (settings,) = of_kind(overlay, "ConfigMap").values()
+    store, backup = (settings["data"][f"AVATAR_{name}"] for name in ("STORE", "BACKUP"))
+    assert backup
+    assert not backup.startswith(store)
+
+
+def test_monitors_find_the_pods_by_their_labels_and_ports() -> None:
+    """Of the optional component, by the operator's fields."""
+    file = FOLDER / "components" / "monitors" / "monitors.yaml"
+    deployments = of_kind("eks", "Deployment")
+    for one in yaml.safe_load_all(file.read_text(encoding="utf-8")):
+        monitor = PodMonitor.model_validate(one, strict=True)
+        (endpoint,) = monitor.spec.podMetricsEndpoints
+        found = [
+            pod
+            for pod in (each["spec"]["template"] for each in deployments.values())
+            if monitor.spec.selector.takes(pod["metadata"]["labels"])
+        ]
+        assert found
+        for pod in found:
+            ports = {port["name"] for port in pod["spec"]["containers"][0]["ports"]}
+            assert endpoint.port in ports
+        assert [one.replacement for one in endpoint.relabelings] == [monitor.metadata["name"]]
+
+
+def test_the_component_adds_the_monitors(tmp_path: Path) -> None:
+    kustomization = {
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": ["kubernetes/overlays/eks"],
+        "components": ["kubernetes/components/monitors"],
+    }
+    shutil.copytree(FOLDER, tmp_path / "kubernetes")
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
+    kinds = [one["kind"] for one in built(tmp_path)]
+    assert kinds.count("PodMonitor") == 3
