@@ -26,14 +26,17 @@ def show() -> None:
             "yes" if fact else "no" for fact in (pin.commercial_use, folder.has(pin.name))
         )
         size = str(round(pin.size / 1e6))
-        table.add_row(pin.name, pin.layout, pin.licence, allowed, size, here, pin.source)
+        table.add_row(pin.name, pin.layout, pin.licence, allowed, size, here, " ".join(pin.sources))
     Console(highlight=False).print(table)
 
 
 @weights.command()
 def add(
     name: Name,
-    source: Annotated[str, typer.Argument(help="A path, https:// or s3://.")],
+    sources: Annotated[
+        list[str],
+        typer.Argument(help="A path, https:// or s3://; of musetalk UNet, VAE and Whisper."),
+    ],
     licence: Annotated[str, typer.Option(help="What they are licensed under.")],
     commercial_use: Annotated[
         bool, typer.Option("--commercial-use/--research-only", help="What the licence allows.")
@@ -47,7 +50,7 @@ def add(
     """Import a checkpoint: checked, converted to safetensors, its hash pinned."""
     pin = _folder().add(
         name,
-        source,
+        *sources,
         licence=licence,
         commercial_use=commercial_use,
         layout=layout,

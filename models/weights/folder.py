@@ -4,9 +4,10 @@ A folder with NAME.safetensors and NAME.json for each. The first import pins the
 was found at the source; from then on only that file is the weights of that name.
 """
 
+import hashlib
 import re
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 FOLDER = "weights"  # in the folder of the models
 Check = Callable[[Mapping[str, "Tensor"]], object]
+Join = Callable[["Iterable[Mapping[str, Tensor]]"], "dict[str, Tensor]"]
 
 
 def _wav2lip(state: Mapping[str, "Tensor"]) -> object:
@@ -34,7 +36,20 @@ def _wav2lip(state: Mapping[str, "Tensor"]) -> object:
     return fold(state)
 
 
-LAYOUTS: dict[str, Check] = {"wav2lip": _wav2lip}  # each raises WeightsRefused
+def _musetalk(state: Mapping[str, "Tensor"]) -> object:
+    from models.musetalk.networks import networks
+
+    return networks(state)
+
+
+def _musetalk_joined(states: "Iterable[Mapping[str, Tensor]]") -> "dict[str, Tensor]":
+    from models.musetalk.parts import joined
+
+    return joined(states)
+
+
+LAYOUTS: dict[str, Check] = {"wav2lip": _wav2lip, "musetalk": _musetalk}  # raise WeightsRefused
+JOINED: dict[str, Join] = {"musetalk": _musetalk_joined}  # of those that are several files
 
 
 class WeightsFolder:
@@ -68,8 +83,7 @@ class WeightsFolder:
     def add(
         self,
         name: str,
-        source: str,
-        *,
+        *sources: str,
         licence: str,
         commercial_use: bool,
         layout: str | None = None,
@@ -78,7 +92,8 @@ class WeightsFolder:
     ) -> Pin:
         """Import, check and pin. Raises WeightsRefused, InvalidRequest and what `bring` does.
 
-        A name that is pinned takes only the same file again; `sha256` demands a certain one.
+        `sources` are the files that the weights are published in, mostly one. A name that is
+        pinned takes only the same again; `sha256` demands a certain one.
         """
         _check_name(name)
         kind = layout or name
@@ -90,11 +105,14 @@ class WeightsFolder:
             raise InvalidRequest(f"{kind} has one activation: leave it out")
         pinned = self.pin(name) if self._pin_file(name).is_file() else None
         wanted = sha256 or (pinned.source_sha256 if pinned else None)
-        found, made = self._import(name, kind, source, wanted, activation)
+        if len(sources) > 1 and kind not in JOINED:
+            raise InvalidRequest(f"the weights of {kind} are one file: name only that")
+        found, made = self._import(name, kind, sources, wanted, activation)
         pin = Pin(
             name=name,
             layout=kind,
-            source=source,
+            source=sources[0],
+            further=sources[1:],
             source_sha256=found,
             sha256=made,
             size=self.file(name).stat().st_size,
@@ -114,7 +132,7 @@ class WeightsFolder:
         """
         pin = self.pin(name)
         if not self.has(name) or _hash(self.file(name)) != pin.sha256:
-            self._import(name, pin.layout, pin.source, pin.source_sha256, pin.activation)
+            self._import(name, pin.layout, pin.sources, pin.source_sha256, pin.activation)
         return self.verify(name)
 
     def verify(self, name: str) -> Pin:
@@ -141,7 +159,12 @@ class WeightsFolder:
         return read_checkpoint(self.file(name))
 
     def _import(
-        self, name: str, layout: str, source: str, wanted: str | None, activation: Activation
+        self,
+        name: str,
+        layout: str,
+        sources: Sequence[str],
+        wanted: str | None,
+        activation: Activation,
     ) -> tuple[str, str]:
         """The sha256 of what was found, and of the safetensors file made of it.
 
@@ -154,15 +177,17 @@ class WeightsFolder:
         with writing_to(self.root):
             self.root.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=self.root, prefix=".import-") as scratch:
-            brought = Path(scratch) / "weights"
-            bring(source, brought)
-            found = file_sha256(brought)
+            brought = [Path(scratch) / f"weights{place}" for place in range(len(sources))]
+            for source, file in zip(sources, brought, strict=True):
+                bring(source, file)
+            found = _sha256_of(brought)
             if wanted and found != wanted:
                 raise WeightsRefused(
-                    f"{source} has the sha256 {found} where {name} is pinned to {wanted}: use the "
-                    "pinned file, or add this one under another name"
+                    f"{' with '.join(sources)} has the sha256 {found} where {name} is pinned to "
+                    f"{wanted}: use the pinned file, or add this one under another name"
                 )
-            state = read_checkpoint(brought)
+            states = [read_checkpoint(file) for file in brought]
+            state = JOINED[layout](states) if layout in JOINED else states[0]
             LAYOUTS[layout](state)
             with replacing(self.file(name)) as part, writing_to(self.file(name)):
                 tensors = {key: value.contiguous() for key, value in state.items()}
@@ -176,6 +201,12 @@ class WeightsFolder:
 def _check_name(name: str) -> None:
     if not re.fullmatch(NAME, name):
         raise InvalidRequest(f"{name!r} is no name for weights: it must match {NAME}")
+
+
+def _sha256_of(files: Sequence[Path]) -> str:
+    """Of one file's bytes; of several the sha256 of theirs, sorted, so that their order is free."""
+    each = sorted(file_sha256(file) for file in files)
+    return each[0] if len(each) == 1 else hashlib.sha256("".join(each).encode()).hexdigest()
 
 
 def _hash(file: Path) -> str:

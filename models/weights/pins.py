@@ -17,13 +17,18 @@ class Pin(Contract):
     name: str = Field(pattern=NAME)
     layout: str  # the renderer whose layout they have
     source: str  # where they came from: a path, https:// or s3://
-    source_sha256: str  # of the file that was found there, at first import
+    further: tuple[str, ...] = ()  # where the rest came from, of weights that are several files
+    source_sha256: str  # of what was found there, at first import
     sha256: str  # of the safetensors file made of it
     size: int  # bytes, of the same
     licence: str
     commercial_use: bool
     added_at: datetime
     activation: Activation = RELU  # of the layout wav2lip
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return (self.source, *self.further)
 
     def check_licence(self, *, commercial: bool) -> None:
         """Raises LicenceRefused."""

@@ -1,4 +1,4 @@
-"""MuseTalk's UNet and VAE decoder alone: `python -m tests.perf.bench_musetalk [ENGINE...]`.
+"""MuseTalk's UNet and VAE decoder alone: `python -m tests.perf.bench_musetalk [WHAT...]`.
 
 Random weights of the published size. On a card every batch size and the share of its measured
 matrix rate; on a processor a batch of two in FP32 and 16 bits.
@@ -14,19 +14,22 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.profiler import ProfilerActivity, profile
 from torch.utils.flop_counter import FlopCounterMode
 
 from models.engines.numerics import deviation
-from models.engines.torch_engines import EagerEngine
+from models.engines.torch_engines import CudaGraphEngine, EagerEngine
 from models.errors import EngineUnusable
+from models.musetalk.blocks import Norm
 from models.musetalk.engines import BF16, COMPILED, EAGER, GRAPH, Engine
 from models.renderer import Home
 from tests.models.musetalk.random_parts import RandomParts, random_parts
 from tests.perf.table import report
 
 BATCHES_ON_CARD, BATCHES = (8, 16, 32), (2,)
-EAGER_HALF = "eager FP16"
-ON_CARD, ON_CPU = (EAGER, EAGER_HALF, GRAPH, COMPILED), (EAGER, BF16)
+EAGER_HALF, TORCH_NORMS, KERNELS = "eager-fp16", "torch-norms", "kernels"
+ON_CARD, ON_CPU = (EAGER_HALF, GRAPH, TORCH_NORMS, KERNELS, COMPILED), (EAGER, BF16)
+SLOW = (COMPILED,)  # a minute or two for each batch size
 COLUMNS = [
     *("engine", "batch", "frames/s", "ms a frame", "TFLOP/s", "of the matrix rate, %"),
     *("PSNR, dB", "memory, MB", "first call, s", "why not"),
@@ -42,17 +45,21 @@ def main(names: list[str]) -> None:
     rate = matrix_tflops(device)
     rows: list[list[object]] = []
     for name in names or (ON_CARD if device == "cuda" else ON_CPU):
+        if name == KERNELS:
+            kernels(parts)
+            continue
         try:
             rows += engine_rows(name, parts, tflop, rate)
-        except EngineUnusable as error:
-            rows.append([name, *[None] * 8, str(error)])
+        except (EngineUnusable, RuntimeError) as error:  # compilers fail in many ways
+            rows.append([name, *[None] * 8, str(error).splitlines()[0][:80]])
     report(f"musetalk-{device}", COLUMNS, rows)
 
 
 def engine_rows(name: str, parts: RandomParts, tflop: float, rate: float) -> Iterator[list[object]]:
     on_card = torch.device(parts.decoders.home.device).type == "cuda"
     engine = engine_of(name, parts)
-    for batch in BATCHES_ON_CARD if on_card else BATCHES:
+    batches = BATCHES_ON_CARD if on_card else BATCHES
+    for batch in batches[1:2] if name in SLOW else batches:
         heard = parts.heard(batch)
         with torch.inference_mode():
             began = time.perf_counter()
@@ -67,9 +74,32 @@ def engine_rows(name: str, parts: RandomParts, tflop: float, rate: float) -> Ite
 
 
 def engine_of(name: str, parts: RandomParts) -> Engine:
+    module = parts.decoders._module
     if name == EAGER_HALF:
-        return EagerEngine(parts.decoders._module(torch.float16), torch.float16)
+        return EagerEngine(module(torch.float16), torch.float16)
+    if name == TORCH_NORMS:
+        return CudaGraphEngine(by_torch(module(torch.float16)), torch.float16)
     return parts.decoders.make(name)
+
+
+def by_torch(module: nn.Module) -> nn.Module:
+    """With torch's own group norms, which lay out their inputs anew."""
+    for each in module.modules():
+        if isinstance(each, Norm):
+            each.by_sums = each.by_torch  # type: ignore[method-assign]
+    return module
+
+
+def kernels(parts: RandomParts) -> None:
+    """Where the time of 16 frames goes on a card."""
+    engine, heard = engine_of(EAGER_HALF, parts), parts.heard(16)
+    with torch.inference_mode():
+        engine(heard, *parts.maps)
+        with profile(activities=[ProfilerActivity.CUDA]) as found:
+            engine(heard, *parts.maps)
+            torch.cuda.synchronize()
+    averages = found.key_averages()
+    print(averages.table(sort_by="cuda_time_total", row_limit=25, max_name_column_width=70))
 
 
 def reference(parts: RandomParts, heard: Tensor) -> Tensor:
