@@ -1,32 +1,10 @@
-"""One JSON object a line; nothing in it is a key, a token or a signed link."""
+"""The gateway's log lines: see models/log_lines.py for what stands in them."""
 
-import json
-import logging
 import logging.config
-import re
-from datetime import UTC, datetime
 
 from api.tables import Video
 from models.journal import trace_id
-
-SECRETS = re.compile(
-    r"av_live_[A-Za-z0-9_-]+|whsec_[A-Za-z0-9+/=]+|Bearer\s+\S+|eyJ[\w-]+\.[\w-]+\.[\w-]*"
-    r"|(?<=signature=)\w+|(?<=://)[^/\s@]+(?=@)"
-)
-
-
-class JsonLines(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        line: dict[str, object] = {
-            "at": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": record.getMessage(),
-        }
-        line |= getattr(record, "facts", {})
-        if record.exc_info:
-            line["error"] = self.formatException(record.exc_info)
-        return SECRETS.sub("…", json.dumps(line, ensure_ascii=False, default=str))
+from models.log_lines import JsonLines
 
 
 def facts_of(video: Video) -> dict[str, object]:

@@ -23,6 +23,7 @@ from prefect.context import SyncClientContext
 from prefect.flows import Flow
 
 from infra.worker import private
+from infra.worker.log_lines import about
 from infra.worker.messages import Cancel, Ended, Ending, Loaded, Message, Ready, Run, to_child
 from infra.worker.pulse import Pulse, counts, memory_mb
 from infra.worker.settings import WorkerSettings
@@ -87,9 +88,11 @@ def _serve(mailbox: Mailbox, answers: Answers, pulse: Pulse) -> None:
     answers.tell(Ready())
     for message in mailbox:
         pulse.begin(message.run)
+        about(message.run)
         with _environment(message.env), _temporary(message.temporary):
             how, reason = _run(message, answers)
         pulse.end()
+        about(None)
         mailbox.current = None
         signal.signal(signal.SIGTERM, _ignore)  # after a cancel Prefect leaves its own
         ended = Ended(how=how, reason=reason, memory_mb=memory_mb(), counts=counts())

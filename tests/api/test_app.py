@@ -6,7 +6,7 @@ import logging
 
 import httpx
 
-from api.logs import JsonLines
+from models.log_lines import JsonLines
 from tests.api.running import Api
 
 

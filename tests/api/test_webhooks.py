@@ -13,12 +13,12 @@ from pydantic import ValidationError
 from standardwebhooks.webhooks import Webhook
 
 from api.database import Database
-from api.logs import JsonLines
 from api.routes.webhooks import MOST
 from api.tables import Answered
 from api.webhooks.queue import CLAIM
 from api.webhooks.signing import new_secret
 from api.webhooks.tables import Delivery, Endpoint
+from models.log_lines import JsonLines
 from tests.api.conftest import settings_for
 from tests.api.finishing import finish
 from tests.api.receiving import Answer, Message, Receiver, receiver

@@ -30,6 +30,7 @@ from tests.api.receiving import Receiver, receiver
 from tests.api.running import Api
 from tests.langfuse_here import Captured, langfuse
 from tests.models.script.conftest import ChatServer, completion
+from tests.orchestra import ROOT
 from tests.stack.processes import VIDEO_S, Stack, eventually, running
 
 ASKED = "req_follow-me"
@@ -125,6 +126,7 @@ def environment(
         "LANGFUSE_BASE_URL": traced.url,
         "MISTRAL_API_KEY": "mistral's",
         "AVATAR_MISTRAL_URL": model.url,
+        "PREFECT_LOGGING_SETTINGS_PATH": str(ROOT / "infra" / "worker" / "logging.yaml"),
     }
 
 
@@ -187,6 +189,18 @@ def test_the_log_s_lines_carry_it(followed: Followed) -> None:
     body = {"logs": {"flow_run_id": {"any_": [followed.journal.run]}}}
     logs = followed.stack.client.post("/logs/filter", json=body).json()
     assert any(f"video={followed.id} request={ASKED}" in line["message"] for line in logs)
+
+
+def test_the_workers_lines_carry_it(followed: Followed) -> None:
+    for pool in ("cpu", "gpu"):
+        log = (followed.stack.folder / "prefect" / "logs" / f"{pool}.log").read_text()
+        found = [json.loads(text) for text in re.findall(r"{\"at\".*}", log)]
+        about = [line for line in found if line.get("video") == followed.id]
+        assert about, log
+        assert {(line["request_id"], line["owner"]) for line in about} == {(ASKED, "anna")}
+        runs = followed.stack.runs(parent_of=followed.journal.run)
+        known = {followed.journal.run, *(run["id"] for run in runs)}
+        assert {line["run"] for line in about} <= known
 
 
 def test_a_metric_s_exemplar_is_it(followed: Followed) -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
@@ -23,9 +24,10 @@ __all__ = ["prefect_server"]
 
 T = TypeVar("T")
 POOL = "warm"
+LOGGING = Path(__file__).resolve().parents[3] / "infra" / "worker" / "logging.yaml"
 SET_FOLDER = "prefect.deployments.steps.set_working_directory"
 FLOW = """
-import ctypes, os, signal, time
+import ctypes, logging, os, signal, threading, time
 from pathlib import Path
 from prefect import flow
 from prefect.logging import get_run_logger
@@ -38,6 +40,10 @@ def tiny(folder: str, do: str = "nothing"):
     with seen.open("a") as file:
         file.write(f"{os.getpid()}\\n")
     get_run_logger().info("a word from the child")
+    logging.getLogger("models.anything").info("a word from below")
+    thread = threading.Thread(target=logging.getLogger("models").warning, args=("from a thread",))
+    thread.start()
+    thread.join()
     if do == "die-once" and first:
         os.kill(os.getpid(), signal.SIGKILL)
     if do == "count":
@@ -58,13 +64,15 @@ class Stage:
         self.client, self.deployment, self.folder = client, deployment, folder
         self._made = 0
 
-    def ask(self, do: str) -> tuple[UUID, Path]:
+    def ask(self, do: str, *tags: str) -> tuple[UUID, Path]:
         """The run, and the folder that it leaves its process ids in."""
         self._made += 1
         seen = self.folder / str(self._made)
         seen.mkdir()
         parameters = {"folder": str(seen), "do": do}
-        run = self.client.create_flow_run_from_deployment(self.deployment, parameters=parameters)
+        run = self.client.create_flow_run_from_deployment(
+            self.deployment, parameters=parameters, tags=tags
+        )
         return run.id, seen
 
     def until(self, run: UUID, state: str, within_s: float = 30) -> FlowRun:
@@ -121,7 +129,8 @@ def stage(prefect_server: None, tmp_path_factory: pytest.TempPathFactory) -> Ite
         yield Stage(client, deployment, folder)
 
 
-def start_worker(port: int) -> subprocess.Popen[bytes]:
+def start_worker(port: int, log: Path | None = None) -> subprocess.Popen[bytes]:
+    """With a `log`, its lines go there, as those of an image do."""
     changes = {
         "AVATAR_WORKER_PORT": str(port),
         "CUDA_VISIBLE_DEVICES": "",
@@ -129,10 +138,14 @@ def start_worker(port: int) -> subprocess.Popen[bytes]:
         "PREFECT_LOGGING_LEVEL": "INFO",
         "PREFECT_WORKER_QUERY_SECONDS": "0.3",
     }
-    return subprocess.Popen(
-        [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL],
-        env=os.environ | changes,
-    )
+    if log is not None:
+        changes["PREFECT_LOGGING_SETTINGS_PATH"] = str(LOGGING)
+    with log.open("ab") if log else nullcontext() as lines:
+        return subprocess.Popen(
+            [sys.executable, "-m", "prefect", "worker", "start", "--pool", POOL],
+            env=os.environ | changes,
+            stderr=lines,
+        )
 
 
 @pytest.fixture(scope="module")
