@@ -18,6 +18,7 @@ from api.ending import Ending
 from api.exports import Exports
 from api.fetch import Fetcher
 from api.fetching import Fetching
+from api.forgetting import Forgetting
 from api.gateway import Gateway
 from api.guard import Guarded
 from api.jobs import Prefect
@@ -31,10 +32,12 @@ from api.quotes import Prices
 from api.reconcile import Reconciler
 from api.resources import Shown
 from api.responses import describe
+from api.retention import Retention
 from api.routes import ROUTERS
 from api.settings import Settings
 from api.shared_secrets import shared_secret
 from api.tokens import Tokens
+from api.traces import Traces
 from api.webhooks.deliverer import Deliverer
 from api.webhooks.secrets import webhook_keyring
 from api.webhooks.sender import Sender
@@ -128,11 +131,28 @@ async def _gateway(settings: Settings, metrics: Metrics, stack: AsyncExitStack) 
         prefect=prefect,
         metrics=metrics,
         desk=desk,
-        leader=Leader(database, dispatcher, reconciler, fetching, exports, store, metrics),
+        leader=Leader(
+            database,
+            dispatcher,
+            reconciler,
+            fetching,
+            exports,
+            Forgetting(database, store, prefect, _traces(settings, stack)),
+            Retention(database, settings.keep_videos_days),
+            store,
+            metrics,
+        ),
         policy=settings.outgoing,
         keyring=keyring,
         deliverer=_deliverer(settings, database, keyring, links, metrics, stack),
     )
+
+
+def _traces(settings: Settings, stack: AsyncExitStack) -> Traces | None:
+    traces = Traces.of(settings)
+    if traces is not None:
+        stack.push_async_callback(traces.close)
+    return traces
 
 
 def _deliverer(

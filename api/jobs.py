@@ -14,6 +14,7 @@ import httpx
 from api.clock import now
 from models.errors import ServiceRefused, ServiceUnavailable
 from models.fair_share import CALLER, HORIZON, WAITING, start_time
+from models.journal import VIDEO
 
 QUEUES = ("high", "default", "batch")  # in the order in which a pool takes from them
 PAGE = 200  # the most that Prefect lists at once
@@ -153,6 +154,17 @@ class Prefect:
         """Ask for it: a waiting run is cancelled at once, a running one by its worker."""
         state = {"type": "CANCELLING", "name": "Cancelling", "message": "asked for by the caller"}
         await self._post(f"/flow_runs/{run_id}/set_state", {"state": state})
+
+    async def forget(self, video: str) -> None:
+        """Delete the video's runs, whose parameters hold its words, and what they drew."""
+        filters = {"flow_runs": {"tags": {"all_": [VIDEO + video]}}, "limit": PAGE}
+        while runs := [one["id"] for one in await self._list("/flow_runs/filter", filters)]:
+            drawn = {"artifacts": {"flow_run_id": {"any_": runs}}, "limit": PAGE}
+            while artifacts := await self._list("/artifacts/filter", drawn):
+                for one in artifacts:
+                    await self._send("DELETE", f"/artifacts/{one['id']}")
+            for run in runs:
+                await self._send("DELETE", f"/flow_runs/{run}")
 
     async def _turn(self, pool: str, order: Order) -> datetime:
         """The fair scheduled time of one more run of the caller in the queue."""

@@ -17,9 +17,11 @@ from api.database import Database
 from api.dispatch import Dispatcher
 from api.exports import Exports
 from api.fetching import Fetching
+from api.forgetting import Forgetting
 from api.idempotency import forget_old
 from api.metrics import Metrics
 from api.reconcile import Reconciler
+from api.retention import Retention
 from api.tables import Lease
 from models.errors import AvatarError
 from models.storage import Store
@@ -42,12 +44,15 @@ class Leader:
         reconciler: Reconciler,
         fetching: Fetching,
         exports: Exports,
+        forgetting: Forgetting,
+        retention: Retention,
         store: Store,
         metrics: Metrics,
     ) -> None:
         self._database, self._store, self._metrics = database, store, metrics
         self._dispatcher, self._reconciler = dispatcher, reconciler
         self._fetching, self._exports = fetching, exports
+        self._forgetting, self._retention = forgetting, retention
         self._holder = f"{socket.gethostname()[:32]}-{os.getpid()}-{secrets.token_hex(4)}"
         self._loop = Passes("dispatcher", self._pass)
         self._passes = 0
@@ -85,6 +90,7 @@ class Leader:
         """Raises ServiceError where Prefect does not answer."""
         await self._fetching.start()
         await self._exports.start()
+        await self._forgetting.forget()
         ordered = await self._dispatcher.dispatch()
         seen = await self._reconcile()
         if ordered or seen:
@@ -96,6 +102,7 @@ class Leader:
     async def _tidy(self) -> None:
         async with self._database.writing() as session:
             await forget_old(session)
+        await self._retention.keep()
         try:
             await direct.forget_stale(self._database, self._store)
         except AvatarError as error:

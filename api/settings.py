@@ -88,6 +88,16 @@ class Settings(BaseSettings):
     price_per_minute: Decimal = Field(default=Decimal("0"), ge=0, description="Of finished video.")
     price_per_video: Decimal = Field(default=Decimal("0"), ge=0, description="On top, a video.")
     currency: str = Field(default="USD", pattern="^[A-Z]{3}$")
+    keep_videos_days: float = Field(
+        default=0, ge=0, description="Finished videos are deleted after so many. 0: never."
+    )
+    langfuse_public_key: str = Field(default="", validation_alias="LANGFUSE_PUBLIC_KEY")
+    langfuse_secret_key: SecretStr = Field(
+        default=SecretStr(""), validation_alias="LANGFUSE_SECRET_KEY"
+    )
+    langfuse_url: str = Field(
+        default="https://cloud.langfuse.com", validation_alias="LANGFUSE_BASE_URL"
+    )
     consent: ConsentPolicy = Field(
         default=ConsentPolicy.OFF, description="Consent of whoever is shown: off, warn or require."
     )

@@ -199,6 +199,19 @@ class BudgetAlert(Table):
     created_at: Mapped[datetime]
 
 
+class Forgotten(Table):
+    """A deleted video or upload, until nothing of it is left anywhere (api.forgetting)."""
+
+    __tablename__ = "forgotten"
+
+    name: Mapped[str] = mapped_column(ID, primary_key=True)
+    owner: Mapped[str] = mapped_column(OWNER)
+    key: Mapped[str | None] = mapped_column(String(256))  # of an upload, in the store
+    run_id: Mapped[str | None] = mapped_column(String(36))
+    order: Mapped[dict[str, Any]] = mapped_column(JSON)  # what it was made of
+    due_at: Mapped[datetime] = mapped_column(index=True)
+
+
 class Answered(Table):
     """What an Idempotency-Key was answered, for a day."""
 

@@ -14,7 +14,10 @@ WORK = (  # what any run makes again from its request
     "mouths",
     "pictures",
     "portraits",
+    "prefect-results",  # what Prefect keeps of finished tasks
+    "preflights",
     "quality",
+    "results",
     "scripts",
     "segments",
     "signed",

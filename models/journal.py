@@ -65,6 +65,7 @@ class Journal(Contract):
     outcome: Outcome
     code: str = ""
     stages: tuple[Stage, ...] = ()
+    files: tuple[str, ...] = ()  # storage keys of what it counted on, made or found
 
     @property
     def name(self) -> str:

@@ -22,6 +22,7 @@ from prefect.context import FlowRunContext, TaskRunContext
 from models.contracts import Check, Usage
 from models.failure import failure_of
 from models.journal import Asked, Generation, Outcome, Stage, asked_by
+from tasks import used
 from tasks.failures import prefix_of
 
 P = ParamSpec("P")
@@ -120,6 +121,12 @@ def include(parts: Iterable[Stage]) -> None:
             now.inside.append(part.model_copy(update={"within": now.name}))
             if part.worker == here():
                 now.elsewhere_cpu_s += part.usage.cpu_s
+
+
+def counted_on(keys: Iterable[str]) -> None:
+    """Files of the store without which this flow run would have had to do more."""
+    context = TaskRunContext.get()
+    used.note(context.task_run.flow_run_id if context else None, keys)
 
 
 def so_far() -> tuple[Stage, ...]:

@@ -14,6 +14,7 @@ import models
 from models.errors import AvatarError
 from models.storage import Store, digest, file_sha256, store_at
 from models.tally import looked_up
+from tasks import used
 from tasks.settings import settings
 
 SOURCES = ("*.py", "*.safetensors")  # what decides how a video looks
@@ -65,6 +66,7 @@ def cached(
             made = files(**arguments)
         except OSError:
             return None
+        used.note(context.task_run.flow_run_id, made)
         record = made[0].replace("/", "-")
         kept = all(store().exists(file) for file in made)
         known = context.result_store.exists(record)

@@ -23,7 +23,7 @@ from models.storage import file_sha256
 from models.tally import looked_up
 from tasks import loaded
 from tasks.inputs import input_file
-from tasks.journal import include, recorded
+from tasks.journal import counted_on, include, recorded
 from tasks.policies import RESULT, cached, is_transient, key_of, store
 from tasks.pool import render_in_pool
 from tasks.progress import Progress, begin
@@ -161,6 +161,7 @@ def _made(segments: list[Segment]) -> list[RenderedSegment]:
     progress = Progress("Rendering", sum(segment.frames for segment in segments))
     deployment = settings().segment_deployment
     missing = [segment for segment in segments if stored_segment(segment) is None]
+    counted_on(key for segment in segments for key in (segment.key, segment.facts))
     looked_up("segment", found=len(segments) - len(missing), missing=len(missing))
     if not deployment:
         at_once = settings().segments_at_once

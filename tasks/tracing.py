@@ -11,7 +11,7 @@ from prefect.logging.loggers import flow_run_logger
 from models.failure import failure_of
 from models.journal import JOURNAL, Journal, Outcome, asked_by, trace_id
 from models.usage import load_rates
-from tasks import journal
+from tasks import journal, used
 from tasks.failures import prefix_of
 from tasks.policies import keep
 from tasks.settings import settings
@@ -77,6 +77,7 @@ def _journal(flow_run: FlowRun, state: State[Any]) -> Journal:
         outcome=_outcome(state),
         code=failure_of(error).code if isinstance(error, BaseException) else "",
         stages=journal.close(flow_run.id),
+        files=used.close(flow_run.id),
     )
 
 

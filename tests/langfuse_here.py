@@ -36,6 +36,8 @@ class Captured:
     scores: list[dict[str, Any]] = field(default_factory=list)
     logins: set[str] = field(default_factory=set)
     bodies: list[bytes] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)  # traces
+    refusing_deletes: int = 0
     failing: int = 0  # so many requests are answered 503 first
     one_score_at_a_time: bool = False  # as servers before version 4
     hold: threading.Event | None = None  # answers when it is set
@@ -58,6 +60,14 @@ def langfuse(port: int = 0) -> Iterator[Captured]:
             made.bodies.append(body)
             made.logins.add(b64decode(self.headers["Authorization"].split()[1]).decode())
             self._answer(_kept(made, self.path, body))
+
+        def do_DELETE(self) -> None:
+            if made.refusing_deletes:
+                made.refusing_deletes -= 1
+                self._answer(503)
+                return
+            made.deleted.append(self.path.rpartition("/")[2])
+            self._answer(200)
 
         def _answer(self, status: int) -> None:
             try:

@@ -11,6 +11,7 @@ from sqlalchemy import delete, func, select
 from api import uploads
 from api.auth import Reader, Writer
 from api.contracts import UploadPage, UploadResource
+from api.forgetting import forget_upload
 from api.gateway import Here
 from api.owned import owned
 from api.pages import Cursor, Limit, page
@@ -94,10 +95,11 @@ async def delete_upload(upload_id: str, caller: Writer, here: Here) -> Response:
     """Delete it; finished videos stay, waiting ones that need it fail."""
     async with here.database.writing() as session:
         row = await owned(session, Upload, caller.owner, upload_id)
-        await session.execute(delete(Upload).where(Upload.id == row.id))
+        await forget_upload(session, row)
         others = await session.scalar(
             select(func.count()).select_from(Upload).where(Upload.key == row.key)
         )
+    here.leader.wake()
     if not others:
         await anyio.to_thread.run_sync(here.store.delete, row.key)
     return Response(status_code=204)

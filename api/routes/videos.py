@@ -4,13 +4,14 @@ from typing import Annotated
 
 import anyio
 from fastapi import APIRouter, Query, Response
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api import dispatch
 from api.auth import Reader, Starter, Writer
 from api.consenting import check_consents
 from api.contracts import NewVideo, Status, VideoPage, VideoResource
+from api.forgetting import forget_video
 from api.gateway import Here, Showing
 from api.idempotency import IdempotencyKey, Once, Reply
 from api.ids import is_id
@@ -20,6 +21,7 @@ from api.pages import Cursor, Limit, page
 from api.problems import Problem
 from api.responses import BODY, headers, links, problems
 from api.tables import Upload, Video
+from models.journal import JOURNAL
 from models.watermark import ledger
 
 router = APIRouter(prefix="/v1/videos", tags=["videos"], route_class=JsonRoute)
@@ -128,12 +130,16 @@ async def cancel_video(
     responses={204: {"description": "Its files and its record are gone."}, **problems(404, 409)},
 )
 async def delete_video(video_id: str, caller: Writer, here: Here) -> Response:
-    """Delete a finished video and its files. What it cost stays in your usage."""
+    """Delete a finished video: its files at once, what else was kept of it within minutes.
+
+    What it cost stays in your usage.
+    """
     async with here.database.writing() as session:
         row = await owned(session, Video, caller.owner, video_id, change=True)
         if row.open:
             raise Problem(409, "video_not_finished", "it is still being made: cancel it first")
-        await session.execute(delete(Video).where(Video.id == row.id))
+        await forget_video(session, row)
+    here.leader.wake()
     await anyio.to_thread.run_sync(_delete_files, here, video_id)
     return Response(status_code=204)
 
@@ -141,4 +147,5 @@ async def delete_video(video_id: str, caller: Writer, here: Here) -> Response:
 def _delete_files(here: Here, video_id: str) -> None:
     ledger.forget(video_id, here.store)
     for entry in list(here.store.entries(f"videos/{video_id}/")):
-        here.store.delete(entry.key)
+        if not entry.key.endswith(f"/{JOURNAL}"):  # it says what else is to be forgotten
+            here.store.delete(entry.key)
