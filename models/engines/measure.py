@@ -28,8 +28,15 @@ BATCHES, NETWORK_BATCHES = (1, 2, 4, 8, 16, 32), (8, 16, 32)
 FPS = 25
 LIMIT_S = 300.0
 OPENCV, TORCH = "opencv", "torch"
-ON_CPU = ("eager", "bf16", "onnx", "onnx-int8")  # of models.wav2lip.engines, which is heavy
-ON_GPU = ("eager", "cuda-graph", "tensorrt", "tensorrt-int8")
+# Of the networks' own modules, which are heavy: on a processor, and on a card.
+ENGINES = {
+    "wav2lip": (
+        ("eager", "bf16", "onnx", "onnx-int8"),
+        ("eager", "cuda-graph", "tensorrt", "tensorrt-int8"),
+    ),
+    "musetalk": (("eager", "bf16"), ("eager", "cuda-graph", "compiled-graph")),
+}
+FEW = 2  # frames at once where one takes seconds: musetalk on a processor
 LEAST_DB = 30.0  # of a network's pictures against FP32's
 REPEATS = 3  # the best counts: another process may have been busy
 
@@ -39,8 +46,10 @@ def candidates(device: str, resolution: int, models: Path) -> list[Candidate]:
     on_cpu = device == "cpu"
     ways = [("mesh", each) for each in ((OPENCV, TORCH) if on_cpu else (TORCH,))]
     batches = {"mesh": BATCHES, "wav2lip": NETWORK_BATCHES}
-    if WeightsFolder(models / FOLDER).has("wav2lip"):
-        ways += [("wav2lip", each) for each in (ON_CPU if on_cpu else ON_GPU)]
+    batches["musetalk"] = (FEW,) if on_cpu else NETWORK_BATCHES
+    for network, engines in ENGINES.items():
+        if WeightsFolder(models / FOLDER).has(network):
+            ways += [(network, each) for each in engines[0 if on_cpu else 1]]
     return [
         Candidate(renderer=name, device=device, engine=engine, batch=batch, resolution=resolution)
         for name, engine in ways
@@ -80,6 +89,8 @@ def measure(
     picture = load_picture(portrait)
     face = FaceAnalyser(models).faces(picture)[0]
     look = Look.model_validate({"resolution": candidate.resolution})
+    if candidate.batch == FEW and candidate.renderer == "musetalk":
+        frames = FEW
     motion, began = moving_face(frames), time.perf_counter()
     renderer, apart, motion = _loaded(candidate, models, (picture, face), look, motion, threads)
     cold_s = time.perf_counter() - began
@@ -125,19 +136,25 @@ def _loaded(
     threads: int,
 ) -> "tuple[Renderer[Any], Deviation | None, MotionTrack]":
     """The renderer, how far it is from the reference, and the motion as it needs it."""
+    home = Home(
+        candidate.device,
+        models / FOLDER,
+        models / "plans",
+        max_batch=candidate.batch,
+        threads=threads,
+    )
     if candidate.renderer == "wav2lip":
         from models.wav2lip.measuring import heard, ready
 
-        sound = heard(len(motion), Fraction(FPS))
-        home = Home(
-            candidate.device,
-            models / FOLDER,
-            models / "plans",
-            max_batch=candidate.batch,
-            threads=threads,
-        )
-        made = ready(candidate.engine, home, portrait, look, sound)
-        return made.renderer, made.deviation, replace(motion, heard=sound)
+        rows = heard(len(motion), Fraction(FPS))
+        lips = ready(candidate.engine, home, portrait, look, rows)
+        return lips.renderer, lips.deviation, replace(motion, heard=rows)
+    if candidate.renderer == "musetalk":
+        from models.musetalk import measuring
+
+        sound = measuring.sound(len(motion), Fraction(FPS))
+        mouth = measuring.ready(candidate.engine, home, portrait, look, sound)
+        return mouth.renderer, mouth.deviation, replace(motion, sound=sound)
     from models.mesh.renderer import MeshRenderer
     from models.mesh.sampling import CpuSampler, TorchSampler
 

@@ -39,9 +39,9 @@ class Decoders:
     def make(self, name: str) -> Engine:
         """Raises EngineUnusable."""
         if name == EAGER:
-            return EagerEngine(self._module(torch.float32))
+            return EagerEngine(self._module(torch.float32), threads=self.home.threads)
         if name == BF16:
-            return EagerEngine(self._module(torch.bfloat16), torch.bfloat16)
+            return EagerEngine(self._module(torch.bfloat16), torch.bfloat16, self.home.threads)
         half = torch.float16 if self.home.half else torch.float32
         if name == GRAPH:
             return CudaGraphEngine(self._module(half), half)

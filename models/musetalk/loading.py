@@ -29,7 +29,7 @@ def made_of(built: Networks, home: Home) -> MuseTalkRenderer:
     encoder, ears, decoders = parts_of(built, home)
     name, engine = decoders.best()
     log.info("musetalk on %s: %s", home.device, name)
-    return MuseTalkRenderer(encoder, engine, ears, home.device, batch_of(home))
+    return MuseTalkRenderer(encoder, engine, ears, home.device, batch_of(home), home.threads)
 
 
 def parts_of(built: Networks, home: Home) -> tuple[PortraitEncoder, Ears, Decoders]:

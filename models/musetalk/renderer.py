@@ -11,6 +11,7 @@ from models.contracts import Look
 from models.engines.memory import BatchLimit, in_batches
 from models.engines.sharing import SharedEngine
 from models.engines.streams import delivered
+from models.engines.threads import torch_threads
 from models.errors import EngineUnusable
 from models.mesh.overlay import CpuOverlay, Place, TorchOverlay, place_of
 from models.mesh.patch import colour_offset
@@ -48,10 +49,16 @@ class MuseTalkRenderer:
     card = MUSETALK
 
     def __init__(
-        self, encoder: PortraitEncoder, decoder: Decoder, ears: Ears, device: str, batch: int
+        self,
+        encoder: PortraitEncoder,
+        decoder: Decoder,
+        ears: Ears,
+        device: str,
+        batch: int,
+        threads: int = 1,
     ) -> None:
         """`encoder` and `ears` are on the device, `decoder` takes tensors of it."""
-        self._device, self._ears = torch.device(device), ears
+        self._device, self._ears, self._threads = torch.device(device), ears, threads
         self._encoder, self._at_once = encoder, BatchLimit(batch)
         self.shared = SharedEngine(decoder, batch, mixes=getattr(decoder, "mixes", False))
         self._mesh = MeshRenderer(device, batch)
@@ -65,7 +72,8 @@ class MuseTalkRenderer:
         box = face_box(mesh.canvas.landmarks)
         seen, shown = face_picture(mesh.canvas, box), opacity(mesh.canvas.landmarks, box)
         with torch.inference_mode():
-            maps = self._encoder(network_input(seen).to(self._device))
+            with torch_threads(self._threads):
+                maps = self._encoder(network_input(seen).to(self._device))
             drawn = self.shared(self._ears.silence(), *maps)[0].float().cpu()
         portrait = TalkingPortrait(
             mesh=mesh,

@@ -1,19 +1,17 @@
 """The Wav2Lip renderer on one engine, calibrated and compared with the reference, to be timed."""
 
-import tempfile
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from models.contracts import Look
 from models.engines.numerics import Deviation, deviation
+from models.engines.saying import said
 from models.motion.tracks import Heard
 from models.portrait.face import Face, Picture
 from models.renderer import Home
-from models.speech.synthesis import EspeakSynthesiser
 from models.wav2lip.engines import EAGER, Sample
 from models.wav2lip.folding import fold
 from models.wav2lip.loading import parts_of
@@ -22,10 +20,6 @@ from models.wav2lip.network import Maps
 from models.wav2lip.renderer import Wav2LipRenderer
 from models.weights.folder import WeightsFolder
 
-TEXT = (
-    "The big brown fox may move his paw, but why would a very old wolf join him? "
-    "She saw three thin fish shimmer, judged them, and chewed on her food in peace."
-)
 SAMPLES, WINDOWS = 6, 8  # batches to calibrate with, windows in each
 
 
@@ -37,10 +31,7 @@ class Ready:
 
 def heard(frames: int, fps: Fraction) -> Heard:
     """Of a sentence said here; what is longer hears the end of it. Raises SpeechFailed."""
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "speech.wav"
-        spoken = EspeakSynthesiser().speak(TEXT, "en-us", 1.0, 1.0, file)
-        return hear(spoken.recording, frames, fps)
+    return said(hear, frames, fps)
 
 
 def ready(

@@ -12,6 +12,7 @@ from models.engines.numerics import Deviation, deviation
 from models.engines.torch_engines import CudaGraphEngine
 from models.engines.tuning import Candidate, Measured, Tuning, best_of
 from models.errors import EngineUnusable
+from models.musetalk import engines as musetalk
 from models.wav2lip import engines
 from models.weights.folder import FOLDER
 
@@ -23,14 +24,20 @@ def candidate(engine: str, batch: int = 16) -> Candidate:
 def test_networks_are_timed_where_their_weights_are(tmp_path: Path) -> None:
     assert {each.renderer for each in candidates("cpu", 512, tmp_path)} == {"mesh"}
     (tmp_path / FOLDER).mkdir()
-    for suffix in (".json", ".safetensors"):
-        (tmp_path / FOLDER / f"wav2lip{suffix}").touch()
+    for name in ("wav2lip", "musetalk"):
+        for suffix in (".json", ".safetensors"):
+            (tmp_path / FOLDER / f"{name}{suffix}").touch()
     found = candidates("cpu", 512, tmp_path)
     assert {each.engine for each in found if each.renderer == "wav2lip"} == set(engines.ON_CPU)
+    assert {each.engine for each in found if each.renderer == "musetalk"} == set(musetalk.ON_CPU)
+    assert {each.batch for each in found if each.renderer == "musetalk"} == {measure.FEW}
 
 
 def test_the_engines_that_are_timed_are_those_there_are() -> None:
-    assert (measure.ON_CPU, measure.ON_GPU) == (engines.ON_CPU, engines.ON_GPU)
+    assert measure.ENGINES == {
+        "wav2lip": (engines.ON_CPU, engines.ON_GPU),
+        "musetalk": (musetalk.ON_CPU, musetalk.ON_GPU),
+    }
 
 
 def test_an_engine_whose_pictures_are_off_is_not_chosen() -> None:
