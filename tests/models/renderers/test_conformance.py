@@ -1,56 +1,36 @@
 """What every renderer must do, whoever wrote it.
 
-A package that adds one runs these on its own: add its `Home -> Renderer` to KINDS.
+Those of packages beside ours are tried, too: install yours, then
+`pytest tests/models/renderers -k NAME`.
 """
 
 import gc
+import os
+import threading
 import tracemalloc
 import weakref
-from collections.abc import Callable
-from functools import cache
-from typing import Any
+from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
+from models.arrays import U8
 from models.contracts import Aspect, Background, BackgroundKind, Look
-from models.musetalk import loading as musetalk
-from models.musetalk.networks import Networks, networks
 from models.portrait.face import Face, Picture
-from models.renderer import Home, Prepared, Renderer, Span
-from models.renderers import load_renderer
-from models.wav2lip.folding import Folded, fold
-from models.wav2lip.loading import made_of
-from tests.models.musetalk import published as musetalk_published
+from models.renderer import Home, Prepared, Span
+from tests.models.renderers.kinds import AnyRenderer, Make, kinds
 from tests.models.renderers.scenes import frames_of, lively
-from tests.models.wav2lip import published
 
 Portrait = tuple[Picture, Face]
-AnyRenderer = Renderer[Any]
-Make = Callable[[Home], AnyRenderer]
 
-KINDS: dict[str, Callable[[Home, Folded], AnyRenderer]] = {
-    "mesh": lambda home, _: load_renderer("mesh", home),
-    "wav2lip": lambda home, folded: made_of(folded, home),
-    "musetalk": lambda home, _: musetalk.made_of(tiny_musetalk(), home),
-}
 SMALL = Look.model_validate({"resolution": 256})
 
 
-@cache
-def tiny_musetalk() -> Networks:
-    return networks(musetalk_published.random_state(musetalk_published.TINY))
-
-
-@pytest.fixture(scope="module")
-def folded() -> Folded:
-    return fold(published.random_state())
-
-
-@pytest.fixture(scope="module", params=list(KINDS))
-def make(request: pytest.FixtureRequest, folded: Folded) -> Make:
-    kind = KINDS[request.param]
-    return lambda home: kind(home, folded)
+@pytest.fixture(scope="module", params=list(kinds()))
+def make(request: pytest.FixtureRequest) -> Make:
+    return kinds()[request.param]
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +47,7 @@ def prepared(renderer: AnyRenderer, astronaut: Portrait) -> Prepared:
 def test_its_card_is_filled_in(renderer: AnyRenderer) -> None:
     card = renderer.card
     assert all((card.name, card.version, card.licence))
-    assert card.speed_on("cpu") > 0
+    assert all(speed > 0 for _, speed in card.frames_per_s)
 
 
 @pytest.mark.parametrize("aspect", list(Aspect))
@@ -119,13 +99,36 @@ def test_a_span_is_a_part_of_the_whole(
 
 
 def test_the_batch_size_shows_in_no_frame(make: Make, astronaut: Portrait) -> None:
-    """In FP32, where sums in another order round a pixel in a million otherwise, by one."""
+    drawn = [of_home(make, Home(half=False, max_batch=batch), astronaut, 7) for batch in (3, 8)]
+    assert_alike(*drawn)
+
+
+@pytest.fixture
+def threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def test_the_number_of_threads_shows_in_no_frame(
+    make: Make, astronaut: Portrait, threads: None
+) -> None:
     drawn = []
-    for batch in (3, 8):
-        renderer = make(Home(half=False, max_batch=batch))
-        prepared = renderer.prepare(*astronaut, SMALL)
-        drawn.append(frames_of(renderer, prepared, lively(7), Span(0, 7)).astype(int))
-    apart = np.abs(drawn[0] - drawn[1])
+    for count in (1, 2):
+        torch.set_num_threads(count)
+        drawn.append(of_home(make, Home(half=False, threads=count), astronaut, 3))
+    assert_alike(*drawn)
+
+
+def of_home(make: Make, home: Home, portrait: Portrait, frames: int) -> U8:
+    renderer = make(home)
+    prepared = renderer.prepare(*portrait, SMALL)
+    return frames_of(renderer, prepared, lively(frames), Span(0, frames))
+
+
+def assert_alike(first: U8, second: U8) -> None:
+    """In FP32, where sums in another order round a pixel in a million otherwise, by one."""
+    apart = np.abs(first.astype(int) - second)
     assert apart.max() <= 1
     assert apart.mean() < 1e-4
 
@@ -142,7 +145,40 @@ def test_nothing_is_rendered_before_it_is_asked_for(
         next(batches)
 
 
+def test_a_render_that_is_closed_leaves_nothing(renderer: AnyRenderer, prepared: Prepared) -> None:
+    """No thread, no open file, nobody who holds the motion; and the next one is whole."""
+    whole = frames_of(renderer, prepared, lively(20), Span(0, 20))
+    before = set(threading.enumerate()), open_files()
+    motion = lively(100)
+    held = weakref.ref(motion)
+    batches = renderer.render(prepared, motion, Span(0, 100))
+    next(batches)
+    batches.close()  # type: ignore[attr-defined]
+    del motion, batches
+    gc.collect()
+    assert held() is None
+    assert (set(threading.enumerate()), open_files()) == before
+    assert np.array_equal(frames_of(renderer, prepared, lively(20), Span(0, 20)), whole)
+
+
+def open_files() -> list[str]:
+    return sorted(os.listdir("/proc/self/fd"))
+
+
+def test_renders_that_take_turns_do_not_disturb_each_other(
+    renderer: AnyRenderer, prepared: Prepared
+) -> None:
+    motions = lively(40, seed=1), lively(40, seed=2)
+    alone = [frames_of(renderer, prepared, motion, Span(0, 40)) for motion in motions]
+    both = [renderer.render(prepared, motion, Span(0, 40)) for motion in motions]
+    turns = list(zip(*both, strict=True))
+    for one, expected in zip(zip(*turns, strict=True), alone, strict=True):
+        assert np.array_equal(np.concatenate(one), expected)
+
+
 def test_memory_does_not_grow_with_the_video(renderer: AnyRenderer, prepared: Prepared) -> None:
+    """Nobody keeps a batch, and neither Python's memory nor the process's grows by frames."""
+
     def peak(frames: int) -> int:
         motion = lively(frames)
         gc.collect()
@@ -150,13 +186,34 @@ def test_memory_does_not_grow_with_the_video(renderer: AnyRenderer, prepared: Pr
         for batch in renderer.render(prepared, motion, Span(0, frames)):
             kept = weakref.ref(batch)
             del batch
-            assert kept() is None  # nobody else holds it
+            assert kept() is None
         _, highest = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         return highest
 
     peak(17)
     assert peak(80) < 1.3 * peak(32)
+
+
+def test_a_long_span_takes_no_more_memory_of_the_system(
+    renderer: AnyRenderer, prepared: Prepared
+) -> None:
+    """What torch and OpenCV allocate, Python does not count."""
+    frames, motion = 200, lively(248)
+
+    def render(first: int, stop: int) -> int:
+        for _ in renderer.render(prepared, motion, Span(first, stop)):
+            pass
+        gc.collect()
+        return resident_bytes()
+
+    before = render(0, 48)
+    assert render(48, 48 + frames) - before < frames * 256 * 256 * 3 / 3  # were a third kept
+
+
+def resident_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def test_head_and_eyes_move_under_any_mouth(renderer: AnyRenderer, prepared: Prepared) -> None:
