@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from models.contracts import BackgroundKind, Captions, Look
+from models.contracts import BackgroundKind, Captions, Encoder, Look
 from models.media.burn import CaptionBurner, columns_for
 from models.media.captions import Cue, make_cues
 from models.media.encode import VideoWriter, frame_count
@@ -101,6 +101,7 @@ def write_segment(
     cues: Sequence[Cue] = (),
     told: Callable[[int], None] = lambda frames: None,
     mark: int | None = None,
+    encoder: Encoder = Encoder.X264,
 ) -> None:
     """Render the span's pictures into `out`; `told` hears how many more are done.
 
@@ -119,6 +120,7 @@ def write_segment(
         frames=frames,
         alpha=look.transparent,
         mark=None if mark is None else Marker(mark, look.size),
+        encoder=encoder,
     ) as writer:
         for batch in renderer.render(prepared, motion, span):
             labelled = label.burn(batch) if label else batch

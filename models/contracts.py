@@ -129,6 +129,13 @@ class Captions(StrEnum):
     BURNED = "burned"
 
 
+class Encoder(StrEnum):
+    """Of an MP4's pictures. All segments of a video are of one: files of two cannot be joined."""
+
+    X264 = "x264"
+    NVENC = "nvenc"  # of an NVIDIA card that has one: an A100 or H100 has none
+
+
 class BackgroundKind(StrEnum):
     ORIGINAL = "original"
     BLUR = "blur"

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from models.contracts import Contract, FrameRate, Look, PortraitReport
+from models.contracts import Contract, Encoder, FrameRate, Look, PortraitReport
 from models.journal import Stage
 from models.media.waveform import Phoneme, Recording, SpokenAudio, Word
 
@@ -67,6 +67,7 @@ class Segment(Contract):
     renderer: str
     weights: str = ""  # sha256 of those that the renderer needs
     mark: int | None = None  # what its frames say, unseen: 48 bits
+    encoder: Encoder = Encoder.X264
 
     @property
     def facts(self) -> str:

@@ -27,7 +27,7 @@ from tasks.journal import counted_on, include, recorded
 from tasks.policies import RESULT, cached, is_transient, key_of, store
 from tasks.pool import render_in_pool
 from tasks.progress import Progress, begin
-from tasks.segments import make_segment, segments_of, stored_segment
+from tasks.segments import chosen_encoder, make_segment, segments_of, stored_segment
 from tasks.settings import settings
 from tasks.side_by_side import made_at_once
 
@@ -48,6 +48,7 @@ def clip_files(
         mouth.track,
         drawn_by,
         settings().watermark,
+        chosen_encoder(),
     )
     name = key_of("clips", *made_of, *_seen_of(look))
     return f"{name}.{'webm' if look.transparent else 'mp4'}", f"{name}.motion.npz"

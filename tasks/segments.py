@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from models.contracts import Captions, Look, Usage
+from models.contracts import Captions, Encoder, Look, Usage
 from models.errors import SetupError
 from models.journal import Stage
 from models.motion.files import load_track
@@ -50,6 +50,7 @@ def segments_of(
             cues=_within(cues, span, plan),
             renderer=renderer.name,
             weights=renderer.weights,
+            encoder=chosen_encoder(),
         )
         for span in plan.spans
     ]
@@ -68,8 +69,10 @@ def make_segment(segment: Segment, told: Callable[[int], None]) -> RenderedSegme
         return stored
     from models.clip import write_segment
     from models.media.captions import Cue
+    from models.media.encoder import check_encoder
     from models.renderer import Span
 
+    check_encoder(segment.encoder)
     motion = load_track(MotionTrack, store().path(segment.motion))
     _check_version(segment, motion)
     engine, started = loaded.renderer(segment.renderer), time.perf_counter()
@@ -79,7 +82,18 @@ def make_segment(segment: Segment, told: Callable[[int], None]) -> RenderedSegme
     span, cues = Span(segment.first, segment.stop), [Cue(**vars(cue)) for cue in segment.cues]
     with store().work_folder() as folder:
         out = folder / segment.key.rsplit("/", 1)[1]
-        write_segment(engine, portrait, motion, span, segment.look, out, cues, told, segment.mark)
+        write_segment(
+            engine,
+            portrait,
+            motion,
+            span,
+            segment.look,
+            out,
+            cues,
+            told,
+            segment.mark,
+            segment.encoder,
+        )
         store().put(out, segment.key)
         facts = RenderedSegment(
             video=segment.key,
@@ -94,6 +108,22 @@ def make_segment(segment: Segment, told: Callable[[int], None]) -> RenderedSegme
     keep(facts, segment.facts)
     rendered(facts.renderer, settings().device, frames=facts.frames, seconds=facts.render_s)
     return facts
+
+
+def chosen_encoder() -> Encoder:
+    """For all segments of a video. A pool's cards are not known here: there it must be asked for.
+
+    Raises EngineUnusable where this machine renders and lacks what was asked for.
+    """
+    given = settings()
+    if given.segment_deployment:
+        return Encoder.NVENC if given.encoder == "nvenc" else Encoder.X264
+    from models.media.encoder import check_encoder, has_nvenc
+
+    if given.encoder != "auto":
+        check_encoder(Encoder(given.encoder))
+        return Encoder(given.encoder)
+    return Encoder.NVENC if given.device.startswith("cuda") and has_nvenc() else Encoder.X264
 
 
 def _stage(segment: Segment, at: datetime, seconds: float, cpu_s: float) -> Stage:
@@ -120,7 +150,7 @@ def stored_segment(segment: Segment) -> RenderedSegment | None:
 def _key(segment: Segment, motion: MotionTrack) -> str:
     """Wherever the frames stand in a video, they are the same frames."""
     suffix = "webm" if segment.look.transparent else "mp4"
-    made_of = (segment.portrait, segment.mark, *_shows(segment, motion))
+    made_of = (segment.portrait, segment.mark, segment.encoder, *_shows(segment, motion))
     return f"{key_of('segments', *made_of)}.{suffix}"
 
 

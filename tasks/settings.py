@@ -35,6 +35,10 @@ class Settings(BaseSettings):
         ge=1,
         description="Segments of a video rendered side by side; empty: 4 on a card, else 1.",
     )
+    encoder: Literal["auto", "x264", "nvenc"] = Field(
+        default="auto",
+        description="Of MP4 pictures; auto: the card's where frames are made here and it has one.",
+    )
     enable_tensorrt: bool = Field(
         default=False, validation_alias="ENABLE_TENSORRT", description="Engines of TensorRT."
     )

@@ -17,6 +17,7 @@ import av
 from av import VideoFrame
 
 from models.arrays import U8
+from models.contracts import Encoder
 from models.errors import EncodeFailed
 from models.media.colour import video_frame
 from models.media.encoder import PictureEncoder, format_for
@@ -47,11 +48,13 @@ class VideoWriter:
         frames: int,
         alpha: bool = False,
         mark: Callable[[U8], U8] | None = None,
+        encoder: Encoder = Encoder.X264,
     ) -> None:
         if size[0] % 2 or size[1] % 2:
             raise EncodeFailed(f"frame size {size[0]}x{size[1]} must be even for 4:2:0 video")
         self._path, self._size, self._fps = path, size, fps
         self._frames, self._alpha, self._mark = frames, alpha, mark
+        self._format = format_for(alpha=alpha, encoder=encoder)
         self._written = 0
         self._queue: queue.Queue[VideoFrame | None] = queue.Queue(QUEUED_FRAMES)
         self._whole = False
@@ -121,7 +124,7 @@ class VideoWriter:
             raise self._failure
 
     def _open(self, part: Path) -> PictureEncoder:
-        return PictureEncoder(part, self._size, self._fps, format=format_for(alpha=self._alpha))
+        return PictureEncoder(part, self._size, self._fps, format=self._format)
 
 
 @contextmanager

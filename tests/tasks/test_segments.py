@@ -1,5 +1,6 @@
 """What a segment's name and its mark follow from."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,7 +8,9 @@ import numpy as np
 import pytest
 
 from models.clip import Plan
-from models.contracts import FaceReport, Look, PortraitReport
+from models.contracts import Encoder, FaceReport, Look, PortraitReport
+from models.errors import EngineUnusable
+from models.media.encoder import has_nvenc
 from models.media.waveform import Recording, SpokenAudio
 from models.motion.tracks import MOUTH_CHANNELS, MouthTrack
 from models.stages import CheckedPortrait, Segment
@@ -79,3 +82,38 @@ def test_without_the_setting_nothing_is_marked(monkeypatch: pytest.MonkeyPatch) 
     settings.cache_clear()
     assert plain.mark is None
     assert plain.key != marked.key
+
+
+@pytest.fixture
+def asked_for(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Sets AVATAR_… for this test."""
+
+    def given(**names: str) -> None:
+        for name, value in names.items():
+            monkeypatch.setenv(f"AVATAR_{name.upper()}", value)
+        settings.cache_clear()
+
+    yield given
+    settings.cache_clear()
+
+
+def test_a_processor_s_frames_are_encoded_by_it(asked_for: Callable[..., None]) -> None:
+    asked_for(encoder="auto", device="cpu")
+    assert segment(Wanted()).encoder is Encoder.X264
+
+
+def test_a_pool_s_cards_encode_where_they_are_asked_to(asked_for: Callable[..., None]) -> None:
+    plain = segment(Wanted())
+    asked_for(encoder="nvenc", segment_deployment="render-segment/gpu")
+    by_card = segment(Wanted())
+    assert by_card.encoder is Encoder.NVENC
+    assert by_card.key != plain.key
+    assert by_card.mark == plain.mark  # it is of what is shown
+
+
+def test_a_machine_without_such_a_card_says_what_to_set(asked_for: Callable[..., None]) -> None:
+    if has_nvenc():
+        pytest.skip("this machine has one")
+    asked_for(encoder="nvenc")
+    with pytest.raises(EngineUnusable, match="set AVATAR_ENCODER=x264"):
+        segment(Wanted())
