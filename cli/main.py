@@ -16,6 +16,7 @@ from cli.cost import cost
 from cli.distill import distill
 from cli.explain import explain, reproduce
 from cli.keys import keys
+from cli.owner import owner
 from cli.render import render
 from cli.serve import serve
 from cli.submit import submit
@@ -54,6 +55,7 @@ app.command()(voices)
 app.command()(serve)
 app.add_typer(keys)
 app.add_typer(consent)
+app.add_typer(owner)
 app.add_typer(weights)
 app.command()(distill)
 app.command()(autoscale)

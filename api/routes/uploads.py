@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import anyio
 from fastapi import APIRouter, Query, Request, Response
-from sqlalchemy import delete, func, select
+from sqlalchemy import func, select
 
 from api import uploads
 from api.auth import Reader, Writer
