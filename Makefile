@@ -9,7 +9,7 @@ READY := .venv/.ready
 MODELS := .venv/.models
 
 .PHONY: setup demo up test check studio-pictures bench bench-portraits bench-renderers bench-card bench-segments bench-orchestration \
-	bench-queue bench-gateway images lock clean
+	bench-queue bench-gateway images walk lock clean
 
 setup: $(READY) $(MODELS)
 
@@ -61,9 +61,10 @@ bench: setup
 bench-portraits: setup
 	$(BIN)/python -m tests.perf.bench_portraits $(PORTRAITS)
 
-# Every renderer on every engine; THREADS=2 of torch's. Networks with random weights of the real size.
+# Every renderer on every engine; THREADS=2 of torch's, PLOT=1 draws docs/renderers.png. Networks with
+# random weights of the real size.
 bench-renderers: setup
-	$(BIN)/python -m tests.perf.bench_renderers $(THREADS)
+	$(BIN)/python -m tests.perf.bench_renderers $(THREADS) $(if $(PLOT),--plot)
 
 # What an NVIDIA card does, networks, renderers and videos at once; SECTIONS="card wav2lip" for some of it.
 bench-card: setup
@@ -88,6 +89,10 @@ bench-gateway: setup
 # The gateway's and the CPU worker's images, by docker, podman or buildah: one answers, one renders. Minutes.
 images: out/astronaut.png
 	infra/docker/images.sh $<
+
+# The README's commands in a fresh clone, as somebody new pastes them: ports 4200 and 8005 must be free. Minutes.
+walk:
+	$(PYTHON) tests/walk.py
 
 lock:
 	$(BIN)/pip install --quiet uv
