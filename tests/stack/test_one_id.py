@@ -186,9 +186,8 @@ def test_the_log_s_lines_carry_it(followed: Followed) -> None:
     assert about[0]["run"] == followed.journal.run
     asked = [line for line in found if line.get("request_id") == ASKED and "path" in line]
     assert [(line["path"], line["owner"]) for line in asked] == [("/v1/videos", "anna")]
-    body = {"logs": {"flow_run_id": {"any_": [followed.journal.run]}}}
-    logs = followed.stack.client.post("/logs/filter", json=body).json()
-    assert any(f"video={followed.id} request={ASKED}" in line["message"] for line in logs)
+    told = f"video={followed.id} request={ASKED} owner=anna"
+    eventually(lambda: logged(followed, told) or None, 30, followed.stack.said)
 
 
 def test_the_workers_lines_carry_it(followed: Followed) -> None:
@@ -201,6 +200,13 @@ def test_the_workers_lines_carry_it(followed: Followed) -> None:
         runs = followed.stack.runs(parent_of=followed.journal.run)
         known = {followed.journal.run, *(run["id"] for run in runs)}
         assert {line["run"] for line in about} <= known
+
+
+def logged(followed: Followed, text: str) -> bool:
+    """On Prefect's page of the run; workers send their lines in bundles."""
+    body = {"logs": {"flow_run_id": {"any_": [followed.journal.run]}}}
+    lines = followed.stack.client.post("/logs/filter", json=body).json()
+    return any(text in line["message"] for line in lines)
 
 
 def test_a_metric_s_exemplar_is_it(followed: Followed) -> None:
@@ -277,6 +283,44 @@ def test_no_log_holds_a_word_of_it(followed: Followed) -> None:
     assert lines
     assert not any(WORDS.search(line["message"]) for line in lines)
     assert not any(WORDS.search(body.decode()) for body in followed.traced.bodies)
+
+
+def test_deleted_it_is_nowhere_any_more(followed: Followed) -> None:
+    """The last of these tests: the words are in no file, no table and at none of the servers."""
+    eventually(lambda: followed.traced.scores or None, 30, followed.stack.said)
+    assert holding(followed.stack.folder)
+    run = followed.journal.run
+    followed.client.delete(f"/v1/videos/{followed.id}").raise_for_status()
+    followed.client.delete(f"/v1/uploads/{followed.upload}").raise_for_status()
+    eventually(lambda: not _waiting(followed.database) or None, 90, followed.stack.said)
+    assert holding(followed.stack.folder) == []
+    faces = ("portraits", "pictures", "clips", "segments", "signed", "uploads", "videos")
+    kept = (path for name in faces for path in (followed.stack.store / name).rglob("*"))
+    assert [path for path in kept if path.is_file()] == []
+    body = {"artifacts": {"flow_run_id": {"any_": [run]}}}
+    assert followed.stack.client.post("/artifacts/filter", json=body).json() == []
+    assert followed.traced.deleted == [trace_id(followed.id)]
+
+
+def holding(folder: Path) -> list[Path]:
+    """Files that hold the words; databases are asked, because they keep what they deleted."""
+    found = []
+    for path in (one for one in folder.rglob("*") if one.is_file()):
+        content = dumped(path) if path.suffix == ".db" else path.read_bytes().decode("latin-1")
+        if path.suffix not in (".db-wal", ".db-shm") and WORDS.search(content):
+            found.append(path)
+    return found
+
+
+def dumped(database: Path) -> str:
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
+        return "\n".join(connection.iterdump())
+
+
+def _waiting(database: Path) -> bool:
+    with sqlite3.connect(database) as connection:
+        (count,) = connection.execute("SELECT count(*) FROM forgotten").fetchone()
+    return bool(count)
 
 
 def command(followed: Followed, *arguments: str) -> "subprocess.CompletedProcess[str]":
