@@ -16,15 +16,16 @@ from models.engines.numerics import deviation
 from models.engines.onnx_runtime import OnnxEngine
 from models.engines.plans import PlanKey, Plans
 from models.engines.torch_engines import CudaGraphEngine, EagerEngine, has_bfloat16
+from models.engines.winograd import quickened
 from models.errors import EngineUnusable
 from models.renderer import Home
 from models.wav2lip.export import AUDIO, OUTPUT, scopes_of, write
 from models.wav2lip.folding import Folded
 from models.wav2lip.network import LipDecoder, Maps, Trim
 
-EAGER, BF16, ONNX, ONNX_INT8 = "eager", "bf16", "onnx", "onnx-int8"
+EAGER, WINOGRAD, BF16, ONNX, ONNX_INT8 = "eager", "winograd", "bf16", "onnx", "onnx-int8"
 GRAPH, TENSORRT, TENSORRT_INT8 = "cuda-graph", "tensorrt", "tensorrt-int8"
-ON_CPU, ON_GPU = (EAGER, BF16, ONNX, ONNX_INT8), (EAGER, GRAPH, TENSORRT, TENSORRT_INT8)
+ON_CPU, ON_GPU = (EAGER, WINOGRAD, BF16, ONNX, ONNX_INT8), (EAGER, GRAPH, TENSORRT, TENSORRT_INT8)
 INT8_DB = 30.5  # of a calibration batch against FP32: a little more than a video must keep
 LIBRARIES = ("torch", "onnx", "onnxruntime", "tensorrt")
 
@@ -54,6 +55,8 @@ class Decoders:
         """
         if name == EAGER:
             return EagerEngine(self._module(), threads=self.home.threads)
+        if name == WINOGRAD:
+            return EagerEngine(quickened(self._module()), threads=self.home.threads)
         if name == BF16:
             module = self._module().shortened(torch.bfloat16)
             return EagerEngine(module, torch.bfloat16, self.home.threads)
@@ -86,7 +89,7 @@ class Decoders:
             asked.append(self.home.engine)
         if torch.device(self.home.device).type == "cuda":
             return [*asked, GRAPH]
-        return [*asked, BF16] if self.home.half and has_bfloat16() else asked
+        return [*asked, BF16 if self.home.half and has_bfloat16() else WINOGRAD]
 
     @property
     def _drawn_shape(self) -> tuple[int | str, ...]:
