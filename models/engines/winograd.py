@@ -53,7 +53,7 @@ class WinogradConv(nn.Module):
         """(B, C, H, W) to (B, O, H, W), channels last."""
         down, across = (-(-each // MADE) for each in x.shape[2:])
         frames = max(1, HELD_BYTES // (4 * TILE * TILE * down * across * x.shape[1]))
-        parts = [self._part(part, down, across) for part in x.split(frames)]
+        parts = [self._part(part, down, across) for part in torch.split(x, frames)]
         return parts[0] if len(parts) == 1 else torch.cat(parts)
 
     def _part(self, x: Tensor, down: int, across: int) -> Tensor:
