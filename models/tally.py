@@ -39,10 +39,9 @@ _engines: dict[str, str] = {}  # by renderer: a process loads one of each
 
 
 def looked_up(stage: str, *, found: int, missing: int) -> None:
-    """How much of what a stage makes lay in the store."""
+    """How much of what a stage makes lay in the store; nought is told too, for ratios."""
     for what, number in (("found", found), ("missing", missing)):
-        if number:
-            DONE.add("cache_total", number, stage=stage, result=what)
+        DONE.add("cache_total", number, stage=stage, result=what)
 
 
 def uses(renderer: str, engine: str) -> None:

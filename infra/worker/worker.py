@@ -168,7 +168,9 @@ class WarmProcessWorker(BaseWorker[WarmConfiguration, WarmVariables, WarmResult]
             "memory_bytes": sum(slot.memory_mb for slot in self._slots) << 20,
             **{f"{what}_total": counts[f"{what}_total"] for what in COUNTED},
         }
-        done: Counter[Name] = sum((slot.done for slot in self._slots), Counter())
+        done: Counter[Name] = Counter()
+        for slot in self._slots:
+            done.update(slot.done)  # a sum would drop what is nought
         return {Name(text): value for text, value in own.items()} | done | self._gpus.measure()
 
     @property

@@ -23,7 +23,7 @@ def counted(text: str) -> dict[tuple[str, ...], float]:
     return {
         tuple(value for _, value in name.labels): count
         for name, count in found
-        if name.text == text
+        if name.text == text and count
     }
 
 
@@ -37,7 +37,9 @@ def test_a_first_video_is_rendered_and_a_second_found(
     assert frames == {by: first.frames}
     seconds = [value for name, value in made.items() if name.text == "render_seconds_total"]
     assert seconds == [pytest.approx(first.timings_s["render"])]
-    assert "found" not in {dict(name.labels).get("result") for name in made}
+    found = {name for name in made if ("result", "found") in name.labels}
+    assert found
+    assert not any(made[name] for name in found)
 
     avatar_video(request(portrait_file, tmp_path / "b.mp4"))
     again = counted("cache_total")

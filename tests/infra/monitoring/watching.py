@@ -60,6 +60,7 @@ def watching(folder: Path, targets: Mapping[str, list[str]], listener: str) -> I
             f"--config.file={folder / 'prometheus.yaml'}",
             f"--storage.tsdb.path={folder / 'prometheus'}",
             f"--web.listen-address={address}",
+            "--enable-feature=exemplar-storage",  # as Compose has it
         )
         with serving(command, folder / "prometheus.log", None):
             _until_ready(address)

@@ -46,11 +46,8 @@ print(text(Gpus([name for name in sys.argv[1:]] or [None]).measure()), end="")
 """
 
 
-def cards(folder: Path, *devices: str, lost: int = 0) -> str:
-    """What a worker that finds two cards in the library tells of those named.
-
-    The first has fallen off the bus where it is `lost`.
-    """
+def library(folder: Path, lost: int = 0) -> dict[str, str]:
+    """The environment of a process that finds two cards, or where it is `lost`, one."""
     compiler = shutil.which("cc")
     if compiler is None:
         pytest.skip("needs Debian's package gcc")
@@ -58,9 +55,14 @@ def cards(folder: Path, *devices: str, lost: int = 0) -> str:
     source.write_text(LIBRARY, encoding="utf-8")
     options = ("-shared", "-fPIC", f"-DLOST={lost}", "-o", folder / "libnvidia-ml.so.1")
     subprocess.run([str(part) for part in (compiler, *options, source)], check=True)
+    return {"LD_LIBRARY_PATH": str(folder)}
+
+
+def cards(folder: Path, *devices: str, lost: int = 0) -> str:
+    """What a worker with those cards tells of the ones that are named."""
     done = subprocess.run(
         [sys.executable, "-c", TELL, *devices],
-        env=os.environ | {"LD_LIBRARY_PATH": str(folder)},
+        env=os.environ | library(folder, lost),
         capture_output=True,
         text=True,
         check=True,
