@@ -9,7 +9,7 @@ READY := .venv/.ready
 MODELS := .venv/.models
 
 .PHONY: setup demo up test check studio-pictures bench bench-portraits bench-renderers bench-card bench-segments bench-orchestration \
-	bench-queue bench-gateway images walk lock clean
+	bench-queue bench-trust bench-gateway images walk lock clean
 
 setup: $(READY) $(MODELS)
 
@@ -77,6 +77,10 @@ bench-segments: setup
 # RUNS=30 of an empty flow on a stock and on a warm worker, then videos of ten seconds.
 bench-orchestration: setup
 	$(BIN)/python -m tests.perf.bench_orchestration $(RUNS)
+
+# PAIRS=5 of videos with and without all that makes them trusted.
+bench-trust: setup
+	$(BIN)/python -m tests.perf.bench_trust $(PAIRS)
 
 # VIDEOS=how many short ones to queue; 200 take minutes.
 bench-queue: setup
