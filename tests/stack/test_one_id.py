@@ -107,7 +107,7 @@ def followed(
         consent = client.post("/v1/consents", json={"portrait": upload, **CONSENT}).json()
         name = ask(client, upload)
         video = eventually(lambda: finished(client, name), VIDEO_S, stack.said)
-        assert video["status"] == "done", video
+        assert video["status"] == "done", video["error"]
         yield Followed(stack, client, hook, traced, model, database, video, consent, upload)
 
 
