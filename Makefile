@@ -61,6 +61,11 @@ bench: setup
 bench-portraits: setup
 	$(BIN)/python -m tests.perf.bench_portraits $(PORTRAITS)
 
+# MuseTalk's UNet and VAE decoder with random weights of the real size; needs 10 GB, on a card less.
+.PHONY: bench-musetalk
+bench-musetalk: setup
+	$(BIN)/python -m tests.perf.bench_musetalk
+
 # Every renderer on every engine; THREADS=2 of torch's, PLOT=1 draws docs/renderers.png. Networks with
 # random weights of the real size.
 bench-renderers: setup
