@@ -1,7 +1,7 @@
 """Trains a student step by step; where it is continued, it goes on bit by bit as if never stopped.
 
-That holds on one machine with the same number of threads. What a step learns from is drawn from
-the seed and the step's number alone.
+That holds for one processor and number of threads; a GPU sums in an order of its own each time.
+What a step learns from is drawn from the seed and the step's number alone.
 """
 
 import math

@@ -59,6 +59,23 @@ def test_what_was_stopped_goes_on_bit_by_bit(
         assert torch.equal(resumed.student()[key], value), key
 
 
+@pytest.mark.gpu
+def test_a_card_trains_what_a_processor_does(
+    corpus: Corpus, small_state: published.State, tmp_path: Path
+) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("no CUDA device: training on one is NOT tested here")
+    found = []
+    for device in (CPU, torch.device("cuda")):
+        training = Training(RECIPE, 6, corpus, small_state, device)
+        losses = [training.advance() for _ in range(3)]
+        checkpoint.save(tmp_path, training, ())
+        checkpoint.resume(tmp_path, training)
+        judge = Judge.of(corpus, fold(small_state), device)
+        found.append([*losses, training.advance(), *judge.score(training)])
+    assert found[1] == pytest.approx(found[0], rel=0.05)
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [

@@ -147,7 +147,7 @@ def test_nothing_is_rendered_before_it_is_asked_for(
 
 def test_a_render_that_is_closed_leaves_nothing(renderer: AnyRenderer, prepared: Prepared) -> None:
     """No thread, no open file, nobody who holds the motion; and the next one is whole."""
-    whole = frames_of(renderer, prepared, lively(20), Span(0, 20))
+    whole = frames_of(renderer, prepared, lively(9), Span(0, 9))
     before = set(threading.enumerate()), open_files()
     motion = lively(100)
     held = weakref.ref(motion)
@@ -158,7 +158,7 @@ def test_a_render_that_is_closed_leaves_nothing(renderer: AnyRenderer, prepared:
     gc.collect()
     assert held() is None
     assert (set(threading.enumerate()), open_files()) == before
-    assert np.array_equal(frames_of(renderer, prepared, lively(20), Span(0, 20)), whole)
+    assert np.array_equal(frames_of(renderer, prepared, lively(9), Span(0, 9)), whole)
 
 
 def open_files() -> list[str]:
@@ -168,9 +168,9 @@ def open_files() -> list[str]:
 def test_renders_that_take_turns_do_not_disturb_each_other(
     renderer: AnyRenderer, prepared: Prepared
 ) -> None:
-    motions = lively(40, seed=1), lively(40, seed=2)
-    alone = [frames_of(renderer, prepared, motion, Span(0, 40)) for motion in motions]
-    both = [renderer.render(prepared, motion, Span(0, 40)) for motion in motions]
+    motions = lively(20, seed=1), lively(20, seed=2)
+    alone = [frames_of(renderer, prepared, motion, Span(0, 20)) for motion in motions]
+    both = [renderer.render(prepared, motion, Span(0, 20)) for motion in motions]
     turns = list(zip(*both, strict=True))
     for one, expected in zip(zip(*turns, strict=True), alone, strict=True):
         assert np.array_equal(np.concatenate(one), expected)
@@ -192,23 +192,22 @@ def test_memory_does_not_grow_with_the_video(renderer: AnyRenderer, prepared: Pr
         return highest
 
     peak(17)
-    assert peak(80) < 1.3 * peak(32)
+    assert peak(64) < 1.3 * peak(32)
 
 
 def test_a_long_span_takes_no_more_memory_of_the_system(
     renderer: AnyRenderer, prepared: Prepared
 ) -> None:
-    """What torch and OpenCV allocate, Python does not count."""
-    frames, motion = 200, lively(248)
-
-    def render(first: int, stop: int) -> int:
-        for _ in renderer.render(prepared, motion, Span(first, stop)):
+    """What torch and OpenCV allocate, Python does not count. A leak grows again and again."""
+    each, motion = 16, lively(64)
+    held = []
+    for first in range(0, 64, each):
+        for _ in renderer.render(prepared, motion, Span(first, first + each)):
             pass
         gc.collect()
-        return resident_bytes()
-
-    before = render(0, 48)
-    assert render(48, 48 + frames) - before < frames * 256 * 256 * 3 / 3  # were a third kept
+        held.append(resident_bytes())
+    least = min(int(step) for step in np.diff(held))
+    assert least < each * 256 * 256 * 3 / 3  # were a third of the frames kept
 
 
 def resident_bytes() -> int:
