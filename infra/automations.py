@@ -3,10 +3,14 @@
 Prometheus counts; which run it was, only Prefect knows. Its automations post alerts in
 Alertmanager's own form, so that they take the routes of all others. Without an address nothing is
 told, and what was made before goes.
+
+In a queue each run is late, as Prefect calls it, until its turn comes. So a pool is told of, not a
+run: runs are late in it, and for long none has begun.
 """
 
 import logging
 import sys
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -25,10 +29,11 @@ from models.errors import AvatarError, PrefectFailed, ServiceUnavailable
 
 BLOCK = "avatar-alertmanager"
 CRASHED, LATE = "avatar-run-crashed", "avatar-run-late"
-ALERTS = {CRASHED: "RunCrashed", LATE: "RunLate"}  # as in docs/runbooks.md
+ALERTS = {CRASHED: "RunCrashed", LATE: "RunsLate"}  # as in docs/runbooks.md
 OURS = {"prefect.resource.role": "tag", "prefect.resource.id": "prefect.tag.avatar"}
 BEGUN = ("Pending", "Running", "Completed", "Failed", "Crashed", "Cancelling", "Cancelled")
-LATE_AFTER = timedelta(minutes=15)
+LATE_AFTER = timedelta(minutes=30)
+POOL = 'event.resource_in_role["work-pool"].name'
 
 log = logging.getLogger("infra.automations")
 
@@ -44,44 +49,53 @@ class AutomationSettings(BaseSettings):
 
 
 def wanted(block: UUID, late_after: timedelta = LATE_AFTER) -> list[AutomationCore]:
-    """`block` is the webhook; a run is late that has not begun so long after it was marked so."""
-    each_run: dict[str, Any] = {
+    """`block` is the webhook; `late_after` is how long no run of a pool has begun."""
+    runs: dict[str, Any] = {
         "match": {"prefect.resource.id": "prefect.flow-run.*"},
         "match_related": OURS,
-        "for_each": {"prefect.resource.id"},
         "threshold": 1,
     }
     crashed = EventTrigger(
         posture=Posture.Reactive,
         expect={"prefect.flow-run.Crashed"},
         within=timedelta(0),
-        **each_run,
+        for_each={"prefect.resource.id"},
+        **runs,
     )
     late = EventTrigger(
         posture=Posture.Proactive,
         after={"prefect.flow-run.Late"},
         expect={f"prefect.flow-run.{state}" for state in BEGUN},
         within=late_after,
-        **each_run,
+        for_each={"related:work-pool:prefect.resource.id"},
+        **runs,
     )
-    told = {CRASHED: "crashed: {{ flow_run.state.message }}", LATE: "is late: nobody has begun it"}
+    minutes = f"{late_after.total_seconds() / 60:g} minutes"
+    one = "the run {{ flow_run.name }} of {{ flow.name }} crashed: {{ flow_run.state.message }}"
+    none = f"runs are late in the pool {{{{ {POOL} }}}}: for {minutes} none has begun"
     return [
-        AutomationCore(
-            name=name,
-            description="Made by infra.automations.",
-            trigger=trigger,
-            actions=[CallWebhook(block_document_id=block, payload=alert(name, told[name]))],
-        )
-        for name, trigger in ((CRASHED, crashed), (LATE, late))
+        _automation(CRASHED, crashed, block, alert(CRASHED, one, {"run": "flow_run.id"})),
+        _automation(LATE, late, block, alert(LATE, none, {"pool": POOL})),
     ]
 
 
-def alert(name: str, what: str) -> str:
-    """A template of what Alertmanager's API takes: a list of one alert."""
+def _automation(name: str, trigger: EventTrigger, block: UUID, payload: str) -> AutomationCore:
+    return AutomationCore(
+        name=name,
+        description="Made by infra.automations.",
+        trigger=trigger,
+        actions=[CallWebhook(block_document_id=block, payload=payload)],
+    )
+
+
+def alert(name: str, summary: str, labels: Mapping[str, str]) -> str:
+    """A template of what Alertmanager's API takes, a list of one; `labels` are expressions."""
+    own = "".join(
+        f', "{label}": {{{{ {value} | string | tojson }}}}' for label, value in labels.items()
+    )
     return f"""\
-{{% set summary %}}the run {{{{ flow_run.name }}}} of {{{{ flow.name }}}} {what}{{% endset %}}
-[{{"labels": {{"alertname": "{ALERTS[name]}", "severity": "warning",
-  "flow": {{{{ flow.name | string | tojson }}}}, "run": {{{{ flow_run.id | string | tojson }}}}}},
+{{% set summary %}}{summary}{{% endset %}}
+[{{"labels": {{"alertname": "{ALERTS[name]}", "severity": "warning"{own}}},
  "annotations": {{"summary": {{{{ summary | string | tojson }}}},
   "runbook_url": "docs/runbooks.md#{ALERTS[name].lower()}"}}}}]"""
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import State, StateType
 from prefect.states import Crashed, Pending, Running
 
@@ -35,9 +36,12 @@ def told_by_prefect(folder: Path, slack: Receiver) -> Iterator[SyncPrefectClient
         yield client
 
 
-def run(client: SyncPrefectClient, name: str, *states: State[None], tag: str = "avatar") -> UUID:
+def run(
+    client: SyncPrefectClient, name: str, *states: State[None], tag: str = "avatar", pool: str = "p"
+) -> UUID:
     flow = client.create_flow_from_name("avatar-video")
-    deployment = client.create_deployment(flow, "here", tags=[tag])
+    client.create_work_pool(WorkPoolCreate(name=pool, type="process"), overwrite=True)
+    deployment = client.create_deployment(flow, f"{pool}-{tag}", tags=[tag], work_pool_name=pool)
     made = client.create_flow_run_from_deployment(deployment, name=name)
     for state in states:
         client.set_flow_run_state(made.id, state, force=True)
@@ -63,16 +67,21 @@ def test_a_crashed_run_is_told_with_its_reason(listener: Receiver, tmp_path: Pat
     assert not [one for one in listener.messages if "somebody-elses" in one.body.decode()]
 
 
-def test_a_run_that_nobody_begins_is_told_and_one_that_begins_is_not(
+def test_a_pool_in_which_no_late_run_begins_is_told_and_a_busy_one_is_not(
     listener: Receiver, tmp_path: Path
 ) -> None:
     with told_by_prefect(tmp_path, listener) as client:
-        run(client, "taken", LATE, Pending())
-        run(client, "forgotten", LATE)
-        slack = told(listener, "/slack", lambda text: "RunLate" in text)
+        for name in ("first", "second"):
+            run(client, name, LATE, pool="busy")
+        run(client, "taken", LATE, Pending(), pool="busy")
+        run(client, "forgotten", LATE, pool="empty")
+        slack = told(listener, "/slack", lambda text: "RunsLate" in text)
     (attachment,) = slack["attachments"]
-    assert "the run forgotten of avatar-video is late" in attachment["text"]
-    assert "taken" not in attachment["text"]
+    assert (
+        "runs are late in the pool empty: for 0.166667 minutes none has begun"
+        in (attachment["text"])
+    )
+    assert not [one for one in listener.messages if "pool busy" in one.body.decode()]
 
 
 @pytest.mark.parametrize("alert", ALERTS.values())
