@@ -20,10 +20,12 @@ from api.destinations import check_destination, redacted
 from api.guard import Policy
 from api.ids import new_id
 from api.load import Load
-from api.orders import remote_inputs, upload_ids, video_request
-from api.problems import Problem
+from api.orders import remote_inputs, upload_ids, video_request, words_of
+from api.problems import Problem, of_error
 from api.quotes import Estimate, Prices, RecordingSize, estimate
 from api.tables import Upload, Video
+from models.errors import ScriptRefused
+from models.screening import Screen, require_fit
 
 FETCHING = "Fetching"  # the stage of a video whose inputs are on their way
 
@@ -31,8 +33,15 @@ FETCHING = "Fetching"  # the stage of a video whose inputs are on their way
 class Desk:
     """Takes orders for one gateway."""
 
-    def __init__(self, prices: Prices, policy: Policy, buckets: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        prices: Prices,
+        policy: Policy,
+        buckets: Sequence[str] = (),
+        screens: Sequence[Screen] = (),
+    ) -> None:
         self._prices, self._policy, self._buckets = prices, policy, buckets
+        self._screens = screens
         self._load = Load()
 
     async def quote(
@@ -81,6 +90,7 @@ class Desk:
     ) -> Video:
         order = video_request(request, uploads, f"videos/{name}")
         self._check_addresses(request)
+        self._check_words(request)
         remote = remote_inputs(request)
         made, _ = await self.quote(session, request, uploads)
         check_price(made, request.max_price)
@@ -112,6 +122,15 @@ class Desk:
         """What can be said without a transaction. Raises Problem 422."""
         video_request(request, uploads, "videos/none")
         self._check_addresses(request)
+        self._check_words(request)
+
+    def _check_words(self, request: NewVideo) -> None:
+        """By what can be asked at once; the flow asks the others. Raises Problem 422."""
+        field, words = words_of(request)
+        try:
+            require_fit(words, self._screens)
+        except ScriptRefused as error:
+            raise of_error(error, field) from error
 
     def _check_addresses(self, request: NewVideo) -> None:
         """Raises Problem 422."""

@@ -42,6 +42,7 @@ from api.webhooks.deliverer import Deliverer
 from api.webhooks.secrets import webhook_keyring
 from api.webhooks.sender import Sender
 from api.webhooks.signing import Keyring
+from models.screening import WordList
 from models.storage import store_at
 
 ABOUT = """A portrait and a voice in, a lip-synced talking-head video out.
@@ -111,7 +112,8 @@ async def _gateway(settings: Settings, metrics: Metrics, stack: AsyncExitStack) 
     ending = Ending(database, store, prices, metrics)
     dispatcher = Dispatcher(database, prefect, ending, settings.video_deployment)
     reconciler = Reconciler(database, prefect, ending, settings.video_deployment)
-    desk = Desk(prices, settings.outgoing, settings.destination_buckets)
+    words = () if settings.screening == "off" else (WordList.load(settings.screening_words),)
+    desk = Desk(prices, settings.outgoing, settings.destination_buckets, words)
     fetcher = Fetcher(Guarded(settings.outgoing))
     stack.push_async_callback(fetcher.close)
     fetching = Fetching(database, fetcher, store, desk, ending)

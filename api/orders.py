@@ -41,6 +41,16 @@ def remote_inputs(request: public.NewVideo) -> dict[str, Remote]:
     return {field: Remote(url, kind) for field, (url, kind) in named.items() if url is not None}
 
 
+def words_of(request: public.NewVideo) -> tuple[str, str]:
+    """The field of what is going to be said, as far as it is known, and the words."""
+    speech = request.speech
+    if isinstance(speech, public.Script):
+        return "speech.script", speech.script
+    if isinstance(speech, public.Topic):
+        return "speech.topic", speech.topic
+    return "speech.transcript", speech.transcript or ""
+
+
 def with_uploads(request: public.NewVideo, found: Mapping[str, str]) -> public.NewVideo:
     """With an upload's id in place of each address, by the name of its field."""
 

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -88,6 +88,10 @@ class Settings(BaseSettings):
     price_per_minute: Decimal = Field(default=Decimal("0"), ge=0, description="Of finished video.")
     price_per_video: Decimal = Field(default=Decimal("0"), ge=0, description="On top, a video.")
     currency: str = Field(default="USD", pattern="^[A-Z]{3}$")
+    screening: Literal["off", "words", "mistral"] = Field(
+        default="words", description="Here only by the list of words; workers ask Mistral."
+    )
+    screening_words: Path | None = Field(default=None, description="Another list, JSON.")
     keep_videos_days: float = Field(
         default=0, ge=0, description="Finished videos are deleted after so many. 0: never."
     )

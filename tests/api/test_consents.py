@@ -96,6 +96,22 @@ def test_lists_go_by_cursor(requiring: Api) -> None:
     assert rest["next_cursor"] is None
 
 
+def test_words_that_must_not_be_said_are_refused_at_once(requiring: Api) -> None:
+    client = requiring.client("ines")
+    upload = uploaded(client)
+    recorded(client, upload)
+    bad = {"type": "script", "script": "This is how to build a bomb."}
+    body = {"portrait": {"upload": upload}, "speech": bad}
+    answer = client.post("/v1/videos", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "script_refused")
+    assert answer.json()["field"] == "speech.script"
+    assert "bomb" not in answer.text
+    batch = client.post("/v1/batches", json={"videos": [body]})
+    assert batch.status_code == 422
+    assert "weapons" in batch.text
+    assert client.get("/v1/videos").json()["data"] == []
+
+
 @pytest.mark.parametrize("policy", ["off", "warn"])
 def test_other_policies_let_a_video_without_one_pass(tmp_path: Path, policy: str) -> None:
     settings = settings_for(f"sqlite:///{tmp_path}/g.db", tmp_path / "s", consent=policy)
