@@ -8,9 +8,10 @@ from tasks.settings import Settings
 
 def test_the_environment_is_read_by_prefix(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AVATAR_STORE", "/somewhere")
-    monkeypatch.setenv("MISTRAL_API_KEY", "secret")
+    monkeypatch.setenv("MISTRAL_API_KEY", "open-sesame")
+    monkeypatch.setenv("LANGFUSE_SECRET_KEY", "open-sesame")
     assert Settings().store == "/somewhere"
-    assert "secret" not in repr(Settings())
+    assert "open-sesame" not in repr(Settings())
 
 
 def test_records_stay_here_where_the_store_is_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
