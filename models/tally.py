@@ -44,6 +44,11 @@ def looked_up(stage: str, *, found: int, missing: int) -> None:
         DONE.add("cache_total", number, stage=stage, result=what)
 
 
+def engine_of(renderer: str) -> str:
+    """What this process renders with."""
+    return _engines.get(renderer, "eager")
+
+
 def uses(renderer: str, engine: str) -> None:
     """What computes the renderer's frames, where it has several ways."""
     _engines[renderer] = engine
@@ -51,7 +56,6 @@ def uses(renderer: str, engine: str) -> None:
 
 def rendered(renderer: str, device: str, *, frames: int, seconds: float) -> None:
     """Frames that were made here, and the seconds that rendering and encoding them took."""
-    engine = _engines.get(renderer, "eager")
-    made_by = {"renderer": renderer, "engine": engine, "device": device}
+    made_by = {"renderer": renderer, "engine": engine_of(renderer), "device": device}
     DONE.add("frames_total", frames, **made_by)
     DONE.add("render_seconds_total", seconds, **made_by)

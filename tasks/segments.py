@@ -19,7 +19,7 @@ from models.stages import (
     Segment,
 )
 from models.storage import file_sha256
-from models.tally import rendered
+from models.tally import engine_of, rendered
 from tasks import loaded
 from tasks.inputs import input_file
 from tasks.journal import here
@@ -134,7 +134,7 @@ def _stage(segment: Segment, at: datetime, seconds: float, cpu_s: float) -> Stag
         started_at=at,
         seconds=seconds,
         worker=here(),
-        engine=f"{segment.renderer} on {device}",
+        engine=f"{segment.renderer}, {engine_of(segment.renderer)} on {device}",
         usage=Usage(cpu_s=cpu_s, gpu_s=seconds if on_card else 0.0),
     )
 

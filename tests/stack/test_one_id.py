@@ -262,7 +262,7 @@ def test_explain_tells_the_whole_story(followed: Followed) -> None:
         f"flow run: {followed.journal.run}",
         f"trace: {trace_id(followed.id)}",
         "stage: render-clip done in ",
-        "mesh on cpu, ",
+        "mesh, eager on cpu, ",
         "within render-clip",
         f"consent: {followed.consent['sha256']}",
         "file: as it was delivered",
