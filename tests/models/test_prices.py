@@ -37,11 +37,14 @@ def test_a_fleet_is_what_terraform_makes_of_its_size(fleet: Fleet) -> None:
     copies = 2 if value("multi_az") == "true" else 1
     assert fleet.parts[value("database_class")] == copies
     assert fleet.parts[value("cache_type")] == int(value("cache_nodes"))
-    assert fleet.parts[value("type", "gateways")] == int(value("min", "gateways"))
-    assert fleet.warm == int(value("min", "workers"))
-    assert fleet.at_most == int(value("max", "workers"))
-    assert fleet.on_demand_base == int(value("on_demand_base"))
-    assert fleet.spot_above_base == pytest.approx(int(value("spot_percent")) / 100)
+    assert fleet.parts[value("prefect_type")] == int(value("min", "gateways")) + 1
+    assert value("type", "gateways") == value("prefect_type")
+    assert fleet.parts["c7i.xlarge"] == int(value("min", "cpu_workers"))
+    assert fleet.users[1] == int(value("users", "{"))
+    assert fleet.warm == int(value("min", "gpu_workers"))
+    assert fleet.at_most == int(value("max", "gpu_workers"))
+    assert fleet.on_demand_base == int(value("on_demand_base", "gpu_workers"))
+    assert fleet.spot_above_base == pytest.approx(int(value("spot_percent", "gpu_workers")) / 100)
     for name in re.findall(r'"((?:g|p)\d\w*\.\w+)"', text):
         assert TABLE.machine(name)
 

@@ -34,3 +34,4 @@ resource "aws_db_instance" "this" {
   enabled_cloudwatch_logs_exports     = ["postgresql"]
 }
 output "identifier" { value = aws_db_instance.this.identifier }
+output "arn" { value = aws_db_instance.this.arn }

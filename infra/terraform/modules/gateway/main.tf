@@ -2,6 +2,9 @@ variable "name" { type = string }
 variable "image" { type = string }
 variable "ami" { type = string }
 variable "secret_arn" { type = string }
+variable "log_group" { type = string }
+variable "prefect_api_url" { type = string }
+variable "store" { type = string }
 variable "size" { type = object({ type = string, min = number, max = number }) }
 variable "certificate_arn" { type = string }
 variable "instance_profile" { type = string }
@@ -37,12 +40,20 @@ resource "aws_lb_listener" "https" {
     target_group_arn = aws_lb_target_group.this.arn
   }
 }
+module "start" {
+  source     = "../start"
+  secret_arn = var.secret_arn
+  log_group  = var.log_group
+  services = {
+    gateway = { image = var.image, options = "-p 8005:8005 -e AVATAR_HOST=0.0.0.0 -e PREFECT_API_URL=${var.prefect_api_url} -e AVATAR_STORE=${var.store}", command = "avatar serve" }
+  }
+}
 resource "aws_launch_template" "this" {
   name_prefix            = "${var.name}-gateway-"
   image_id               = var.ami
   instance_type          = var.size.type
   vpc_security_group_ids = [var.groups.machine]
-  user_data              = base64encode(templatefile("${path.module}/../../start.sh", { image = var.image, secret = var.secret_arn, options = "-p 8005:8005", command = "avatar serve" }))
+  user_data              = module.start.user_data
   iam_instance_profile { arn = var.instance_profile }
   metadata_options {
     http_tokens                 = "required"
@@ -78,4 +89,5 @@ resource "aws_autoscaling_policy" "cpu" {
   }
 }
 output "address" { value = aws_lb.this.dns_name }
+output "group" { value = aws_autoscaling_group.this.name }
 output "load_balancer" { value = aws_lb.this.arn_suffix }

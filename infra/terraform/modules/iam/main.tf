@@ -1,6 +1,7 @@
 variable "name" { type = string }
 variable "buckets" { type = list(string) }
 variable "secret_arn" { type = string }
+variable "log_arns" { type = list(string) }
 resource "aws_iam_role" "machine" {
   name = "${var.name}-machine"
   assume_role_policy = jsonencode({
@@ -22,7 +23,10 @@ resource "aws_iam_role_policy" "machine" {
         Resource  = "*"
         Condition = { StringEquals = { "aws:ResourceTag/project" = "avatar" } }
       },
-      { Effect = "Allow", Action = ["autoscaling:DescribeAutoScalingGroups", "ecr:GetAuthorizationToken"], Resource = "*" },
+      { Effect = "Allow", Action = ["autoscaling:DescribeAutoScalingGroups", "ecr:GetAuthorizationToken", "ec2:DescribeTags"], Resource = "*" },
+      { Effect = "Allow", Action = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"], Resource = "arn:aws:ecr:*:*:repository/avatar-*" },
+      { Effect = "Allow", Action = ["logs:CreateLogStream", "logs:DescribeLogStreams", "logs:PutLogEvents"], Resource = [for arn in var.log_arns : "${arn}:*"] },
+      { Effect = "Allow", Action = ["cloudwatch:PutMetricData"], Resource = "*", Condition = { StringEquals = { "cloudwatch:namespace" = "Avatar" } } },
     ]
   })
 }

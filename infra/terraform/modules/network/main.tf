@@ -52,7 +52,7 @@ resource "aws_route_table_association" "private" {
   route_table_id = aws_route_table.private.id
 }
 resource "aws_security_group" "each" {
-  for_each    = toset(["balancer", "gateway", "worker", "database", "cache"])
+  for_each    = toset(["balancer", "gateway", "prefect-balancer", "prefect", "worker", "database", "cache"])
   name        = "${var.name}-${each.key}"
   description = "Of the ${each.key}"
   vpc_id      = aws_vpc.this.id
@@ -68,10 +68,14 @@ resource "aws_vpc_security_group_ingress_rule" "https" {
 locals { # who may call whom, and where
   calls = {
     balancer-gateway = { from = "balancer", to = "gateway", port = 8005 }
-    worker-prefect   = { from = "worker", to = "gateway", port = 4200 }
-    gateway-prefect  = { from = "gateway", to = "gateway", port = 4200 }
+    worker-balancer  = { from = "worker", to = "prefect-balancer", port = 4200 }
+    gateway-balancer = { from = "gateway", to = "prefect-balancer", port = 4200 }
+    scaler-balancer  = { from = "prefect", to = "prefect-balancer", port = 4200 }
+    balancer-prefect = { from = "prefect-balancer", to = "prefect", port = 4200 }
     gateway-database = { from = "gateway", to = "database", port = 5432 }
+    prefect-database = { from = "prefect", to = "database", port = 5432 }
     gateway-cache    = { from = "gateway", to = "cache", port = 6379 }
+    prefect-cache    = { from = "prefect", to = "cache", port = 6379 }
   }
 }
 resource "aws_vpc_security_group_ingress_rule" "inside" {
@@ -84,17 +88,20 @@ resource "aws_vpc_security_group_ingress_rule" "inside" {
   to_port                      = each.value.port
 }
 resource "aws_vpc_security_group_egress_rule" "out" {
-  for_each          = toset(["balancer", "gateway", "worker"])
+  for_each          = toset(["balancer", "gateway", "prefect-balancer", "prefect", "worker"])
   security_group_id = aws_security_group.each[each.key].id
   description       = "Anywhere"
   cidr_ipv4         = "0.0.0.0/0"
   ip_protocol       = "-1"
 }
+# Models and results go this way and not through the NAT gateway, which is paid by the gigabyte.
+data "aws_region" "here" {}
+resource "aws_vpc_endpoint" "s3" {
+  vpc_id          = aws_vpc.this.id
+  service_name    = "com.amazonaws.${data.aws_region.here.name}.s3"
+  route_table_ids = [aws_route_table.private.id]
+}
 output "vpc" { value = aws_vpc.this.id }
 output "public_subnets" { value = aws_subnet.public[*].id }
 output "private_subnets" { value = aws_subnet.private[*].id }
-output "balancer_group" { value = aws_security_group.each["balancer"].id }
-output "gateway_group" { value = aws_security_group.each["gateway"].id }
-output "worker_group" { value = aws_security_group.each["worker"].id }
-output "database_group" { value = aws_security_group.each["database"].id }
-output "cache_group" { value = aws_security_group.each["cache"].id }
+output "groups" { value = { for name, group in aws_security_group.each : name => group.id } }

@@ -100,3 +100,4 @@ resource "aws_s3_bucket_replication_configuration" "models" {
 output "models" { value = aws_s3_bucket.each["models"].id }
 output "results" { value = aws_s3_bucket.each["results"].id }
 output "bucket_arns" { value = [for bucket in aws_s3_bucket.each : bucket.arn] }
+output "models_arn" { value = aws_s3_bucket.each["models"].arn }

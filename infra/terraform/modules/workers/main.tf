@@ -1,25 +1,49 @@
+# Workers of one pool: spot machines above a base on demand, drained before they go.
 variable "name" { type = string }
+variable "pool" {
+  type        = string
+  description = "Prefect's work pool: cpu or gpu."
+}
 variable "image" { type = string }
 variable "ami" { type = string }
 variable "secret_arn" { type = string }
+variable "log_group" { type = string }
+variable "prefect_api_url" { type = string }
+variable "places" { type = object({ store = string, backup = string }) }
 variable "size" { type = object({ types = list(string), min = number, max = number, on_demand_base = number, spot_percent = number }) }
 variable "instance_profile" { type = string }
 variable "subnets" { type = list(string) }
 variable "security_group" { type = string }
 locals {
-  group = "${var.name}-workers"
-  hook  = "drain"
+  group  = "${var.name}-worker-${var.pool}"
+  hook   = "drain"
+  gpu    = var.pool == "gpu"
+  worker = "python -m infra.autoscaler.drain -- prefect --no-prompt worker start --pool ${var.pool}"
+}
+module "start" {
+  source     = "../start"
+  secret_arn = var.secret_arn
+  log_group  = var.log_group
+  gpu        = local.gpu
+  services = {
+    worker = {
+      image        = var.image
+      metrics_port = 9100
+      options = join(" ", compact([
+        local.gpu ? "--gpus all" : "-e AVATAR_WORKER_SLOTS=2",
+        "-e PREFECT_API_URL=${var.prefect_api_url} -e AVATAR_SCALE_GROUP=${local.group} -e AVATAR_SCALE_HOOK=${local.hook}",
+        "-e AVATAR_STORE=${var.places.store} -e AVATAR_BACKUP=${var.places.backup} -e AVATAR_SEGMENT_DEPLOYMENT=render-segment/gpu",
+      ]))
+      # The flows are in this image, not in the gateway's: whoever starts brings deployments up to date.
+      command = local.gpu ? local.worker : "sh -c \"python -m infra.pools && prefect --no-prompt deploy --all && exec ${local.worker}\""
+    }
+  }
 }
 resource "aws_launch_template" "this" {
-  name_prefix            = "${var.name}-worker-"
+  name_prefix            = "${var.name}-worker-${var.pool}-"
   image_id               = var.ami
   vpc_security_group_ids = [var.security_group]
-  user_data = base64encode(templatefile("${path.module}/../../start.sh", {
-    image   = var.image
-    secret  = var.secret_arn
-    options = "--gpus all -e AVATAR_SCALE_GROUP=${local.group} -e AVATAR_SCALE_HOOK=${local.hook}"
-    command = "python -m infra.autoscaler.drain -- prefect --no-prompt worker start --pool gpu"
-  }))
+  user_data              = module.start.user_data
   iam_instance_profile { arn = var.instance_profile }
   metadata_options {
     http_tokens                 = "required"
@@ -29,7 +53,7 @@ resource "aws_launch_template" "this" {
     device_name = "/dev/xvda"
     ebs {
       encrypted   = true
-      volume_size = 100
+      volume_size = local.gpu ? 100 : 50
     }
   }
 }
@@ -73,7 +97,7 @@ resource "aws_autoscaling_lifecycle_hook" "drain" {
 }
 # The autoscaler (`avatar autoscale --group`) sizes each step; these hold where it is away.
 resource "aws_autoscaling_policy" "up" {
-  name                   = "up"
+  name                   = "${local.group}-up"
   autoscaling_group_name = aws_autoscaling_group.this.name
   policy_type            = "StepScaling"
   adjustment_type        = "ChangeInCapacity"
@@ -88,7 +112,7 @@ resource "aws_autoscaling_policy" "up" {
   }
 }
 resource "aws_autoscaling_policy" "down" {
-  name                   = "down"
+  name                   = "${local.group}-down"
   autoscaling_group_name = aws_autoscaling_group.this.name
   policy_type            = "StepScaling"
   adjustment_type        = "ChangeInCapacity"
@@ -101,7 +125,7 @@ resource "aws_cloudwatch_metric_alarm" "up" {
   alarm_name          = "${local.group}-queue-long"
   namespace           = "Avatar"
   metric_name         = "avatar_pool_waiting_runs"
-  dimensions          = { pool = "gpu" }
+  dimensions          = { pool = var.pool }
   statistic           = "Maximum"
   period              = 60
   evaluation_periods  = 1
@@ -113,7 +137,7 @@ resource "aws_cloudwatch_metric_alarm" "down" {
   alarm_name          = "${local.group}-queue-short"
   namespace           = "Avatar"
   metric_name         = "avatar_pool_waiting_runs"
-  dimensions          = { pool = "gpu" }
+  dimensions          = { pool = var.pool }
   statistic           = "Maximum"
   period              = 60
   evaluation_periods  = 5
@@ -122,3 +146,4 @@ resource "aws_cloudwatch_metric_alarm" "down" {
   alarm_actions       = [aws_autoscaling_policy.down.arn]
 }
 output "group" { value = aws_autoscaling_group.this.name }
+output "hook" { value = aws_autoscaling_lifecycle_hook.drain.name }
