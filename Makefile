@@ -9,7 +9,7 @@ READY := .venv/.ready
 MODELS := .venv/.models
 
 .PHONY: setup demo up test check studio-pictures bench bench-portraits bench-renderers bench-card bench-segments bench-orchestration \
-	bench-queue bench-trust bench-gateway images walk lock clean
+	bench-queue bench-trust bench-gateway images test-terraform walk lock clean
 
 setup: $(READY) $(MODELS)
 
@@ -98,6 +98,16 @@ bench-gateway: setup
 # The gateway's and the CPU worker's images, by docker, podman or buildah: one answers, one renders. Minutes.
 images: out/astronaut.png
 	infra/docker/images.sh $<
+
+# TF_PLUGIN_MIRROR=a folder with the provider hashicorp/aws: its tests for each size, an apply of the small one
+# on an emulator, and checkov, in an environment of its own. Minutes.
+test-terraform: setup .cache/checkov/bin/checkov
+	$(BIN)/pytest -n0 tests/infra/terraform tests/infra/terraform/apply_on_emulator.py
+	cd infra/terraform && ../../.cache/checkov/bin/checkov --config-file .checkov.yaml --directory .
+
+.cache/checkov/bin/checkov:
+	$(PYTHON) -m venv .cache/checkov
+	.cache/checkov/bin/pip install --quiet checkov==3.3.30
 
 # The README's commands in a fresh clone, as somebody new pastes them: ports 4200 and 8005 must be free. Minutes.
 walk:
