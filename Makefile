@@ -8,7 +8,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 MODELS := .venv/.models
 
-.PHONY: setup demo up test check studio-pictures bench bench-portraits bench-renderers bench-card bench-segments bench-orchestration \
+.PHONY: setup demo up test check studio-pictures bench bench-portraits bench-gate bench-renderers bench-card bench-segments bench-orchestration \
 	bench-queue bench-trust bench-gateway images test-terraform walk lock clean
 
 setup: $(READY) $(MODELS)
@@ -65,6 +65,10 @@ bench-portraits: setup
 .PHONY: bench-musetalk
 bench-musetalk: setup
 	$(BIN)/python -m tests.perf.bench_musetalk
+
+# PORTRAITS=folder SPEECH=folder of WAV files: what the quality gate refuses, of good videos and of spoilt ones.
+bench-gate: setup
+	$(BIN)/python -m tests.perf.bench_gate $(PORTRAITS) $(SPEECH)
 
 # Every renderer on every engine; THREADS=2 of torch's, PLOT=1 draws docs/renderers.png. Networks with
 # random weights of the real size.

@@ -33,6 +33,6 @@ def avatar_video(request: VideoRequest) -> VideoResult:
     speech = make_speech(screen_words(words))
     mouth = follow_mouth(speech, given.look.expressiveness)
     clip = render_clip(portrait, speech, mouth, given.look, given.renderer)
-    quality = check_quality(clip, speech)
+    quality = check_quality(clip, speech, portrait)
     pictures, signed = draw_pictures(clip), sign_video(under(clip, consent), request.delivery)
     return publish(request, portrait, speech, mouth, signed, pictures, quality)

@@ -1,6 +1,6 @@
 """What is really in a finished video: measured from its packets and frames, not its header."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
@@ -96,9 +96,14 @@ def _probe_sound(path: Path) -> SoundFacts | None:
         return SoundFacts(name, rate, start, duration, first, peak)
 
 
-def sample_frames(path: Path, indices: Iterable[int]) -> Iterator[tuple[int, U8]]:
+def sample_frames(
+    path: Path,
+    indices: Iterable[int],
+    seen: Callable[[int, VideoFrame], None] = lambda index, frame: None,
+) -> Iterator[tuple[int, U8]]:
     """(index, (H, W, 3) RGB) of the frames asked for, in ascending order.
 
+    `seen` is shown every frame that is decoded on the way, with its index.
     Raises EncodeFailed if there is no such frame.
     """
     wanted = sorted(set(indices))
@@ -112,6 +117,7 @@ def sample_frames(path: Path, indices: Iterable[int]) -> Iterator[tuple[int, U8]
                 frames = container.decode(stream)
             for frame in frames:
                 at = round(Fraction(frame.pts or 0) * tick * fps)
+                seen(at, frame)
                 if at >= index:
                     break
             if at != index:

@@ -5,17 +5,18 @@ from fractions import Fraction
 
 import numpy as np
 
-from models.arrays import F32, Bool
+from models.arrays import F32
 from models.contracts import Check
 from models.motion.tracks import MotionTrack
-from models.quality import sample
-from models.quality.measured import Container, Frames
+from models.quality import beyond, sample
+from models.quality.measured import Container, Frames, Measured, Speech
+from models.quality.verdict import at_least, at_most, none_of, unmeasured
 
-MIN_CORRELATION = 0.95
+MIN_CORRELATION, CORRELATION_DOUBT_PX = 0.95, 12.0  # small frames leave the landmarks in doubt
 MIN_SLOPE = 0.6  # of the commanded opening
 LEAST_SIGHT = 0.6  # r by landmarks, below which they say nothing of these lips
-MAX_CLOSED_OPENING, CLOSED_DOUBT_PX = 0.02, 5.0  # S; small frames leave the landmarks in doubt
-MIN_BLINK_DEPTH = 0.8  # of the eye's opening
+MAX_CLOSED_OPENING, CLOSED_DOUBT_PX = 0.02, 5.0  # S
+MIN_BLINK_DEPTH, BLINK_DOUBT_PX = 0.8, 25.0  # of the eye's opening
 MIN_FACES = 0.98
 MIN_LUMA = 0.4  # of the video's median
 MAX_LOUDNESS_CHANGE_LU = 1.0
@@ -33,24 +34,24 @@ def frame_count(container: Container, expected: int) -> Check:
 
 
 def duration(container: Container, fps: Fraction) -> Check:
-    return _at_most(
+    return at_most(
         "duration_difference_s", abs(container.video_s - container.audio_s), float(0.5 / fps) + 1e-3
     )
 
 
 def av_offset(container: Container, fps: Fraction) -> Check:
-    return _at_most("av_offset_s", abs(container.av_offset_s), float(0.5 / fps))
+    return at_most("av_offset_s", abs(container.av_offset_s), float(0.5 / fps))
 
 
 def loudness(container: Container) -> Check:
     name, bar = "loudness_change_lu", MAX_LOUDNESS_CHANGE_LU
     if container.loudness_lufs is None or container.recording_lufs is None:
-        return _unmeasured(name, f"<= {bar}", "too short or too quiet to measure")
-    return _at_most(name, abs(container.loudness_lufs - container.recording_lufs), bar)
+        return unmeasured(name, f"<= {bar}", "too short or too quiet to measure")
+    return at_most(name, abs(container.loudness_lufs - container.recording_lufs), bar)
 
 
 def face_present(frames: Frames) -> Check:
-    return _at_least("face_present", float(np.mean(np.isfinite(frames.opening))), MIN_FACES)
+    return at_least("face_present", float(np.mean(np.isfinite(frames.opening))), MIN_FACES)
 
 
 def lip_correlation(frames: Frames, motion: MotionTrack) -> Check:
@@ -59,21 +60,21 @@ def lip_correlation(frames: Frames, motion: MotionTrack) -> Check:
     Landmarks are blind to some painted mouths, tracked pixels to some smiles; a mouth that does
     not follow its command shows in both.
     """
-    name, bar = "lip_correlation", MIN_CORRELATION
+    name, bar = "lip_correlation", MIN_CORRELATION - CORRELATION_DOUBT_PX / frames.short_side_px
     if not _speaks(frames, motion):
-        return _unmeasured(name, f">= {bar}", "too little speech to measure")
+        return unmeasured(name, f">= {bar:.3f}", "too little speech to measure")
     found = _followed(frames, motion)
     detail = "; ".join(f"{kind} r {r:.3f} slope {slope:.2f}" for kind, (slope, r) in found.items())
-    return _at_least(name, max(r for _, r in found.values()), bar, detail)
+    return at_least(name, max(r for _, r in found.values()), bar, detail)
 
 
 def lip_slope(frames: Frames, motion: MotionTrack) -> Check:
     """How far the lips open for what is commanded, by the measurement that follows better."""
     name, bar = "lip_slope", MIN_SLOPE
     if not _speaks(frames, motion):
-        return _unmeasured(name, f">= {bar}", "too little speech to measure")
+        return unmeasured(name, f">= {bar}", "too little speech to measure")
     kind, (slope, _) = max(_followed(frames, motion).items(), key=lambda item: item[1][1])
-    return _at_least(name, slope, bar, f"by {kind}")
+    return at_least(name, slope, bar, f"by {kind}")
 
 
 def _speaks(frames: Frames, motion: MotionTrack) -> bool:
@@ -104,10 +105,10 @@ def closures(frames: Frames, motion: MotionTrack) -> Check:
     wanted = sample.closed(motion)[frames.index] & np.isfinite(frames.opening)
     name, bar = "closed_lips_opening", MAX_CLOSED_OPENING + CLOSED_DOUBT_PX / frames.short_side_px
     if not wanted.any():
-        return _unmeasured(name, f"<= {bar:.3f}", "no closure is commanded")
+        return unmeasured(name, f"<= {bar:.3f}", "no closure is commanded")
     if _speaks(frames, motion) and _followed(frames, motion)["landmarks"][1] < LEAST_SIGHT:
-        return _unmeasured(name, f"<= {bar:.3f}", "the landmark model is blind to these lips")
-    return _at_most(name, float(frames.opening[wanted].max()), bar, f"{wanted.sum()} frames")
+        return unmeasured(name, f"<= {bar:.3f}", "the landmark model is blind to these lips")
+    return at_most(name, float(frames.opening[wanted].max()), bar, f"{wanted.sum()} frames")
 
 
 def blink_depth(frames: Frames, motion: MotionTrack) -> Check:
@@ -118,25 +119,25 @@ def blink_depth(frames: Frames, motion: MotionTrack) -> Check:
     blink = motion.blink[frames.index]
     seen = np.isfinite(frames.eyes)
     shut, open_ = seen & (blink >= sample.BLINKING), seen & (blink <= sample.OPEN_EYES)
-    name, bar = "blink_depth", MIN_BLINK_DEPTH
+    name, bar = "blink_depth", MIN_BLINK_DEPTH - BLINK_DOUBT_PX / frames.short_side_px
     if not shut.any() or not open_.any():
-        return _unmeasured(name, f">= {bar}", "no blink is commanded")
+        return unmeasured(name, f">= {bar:.3f}", "no blink is commanded")
     by_landmarks = 1 - float(np.median(frames.eyes[shut]) / np.median(frames.eyes[open_]))
     by_pixels = 1 - max(0.0, float(np.median(frames.eye_left[shut])))
     depths = [depth for depth in (by_landmarks, by_pixels) if np.isfinite(depth)]
     detail = f"landmarks {by_landmarks:.2f}; pixels {by_pixels:.2f}; {shut.sum()} frames"
-    return _at_least(name, max(depths), bar, detail)
+    return at_least(name, max(depths), bar, detail)
 
 
 def black_frames(frames: Frames) -> Check:
     dark = frames.luma < MIN_LUMA * np.median(frames.luma)
-    return _none_of("black_frames", dark | (frames.luma < 1), frames)
+    return none_of("black_frames", frames.index[dark | (frames.luma < 1)])
 
 
 def frozen_frames(frames: Frames, motion: MotionTrack) -> Check:
     """Frames that repeat the one before although the mouth is commanded to move."""
     moved = sample.moving(motion)[frames.index]
-    return _none_of("frozen_frames", moved & (frames.change < STILL_LUMA), frames)
+    return none_of("frozen_frames", frames.index[moved & (frames.change < STILL_LUMA)])
 
 
 def line_through(x: F32, y: F32) -> tuple[float, float]:
@@ -148,9 +149,10 @@ def line_through(x: F32, y: F32) -> tuple[float, float]:
 
 
 def judge(
-    frames: Frames, container: Container, motion: MotionTrack, fps: Fraction
+    seen: Measured, container: Container, speech: Speech, motion: MotionTrack, fps: Fraction
 ) -> tuple[Check, ...]:
     """All checks, in the order a person would ask."""
+    frames = seen.frames
     of_frames: tuple[Callable[[Frames, MotionTrack], Check], ...] = (
         lip_correlation,
         lip_slope,
@@ -163,30 +165,14 @@ def judge(
         duration(container, fps),
         av_offset(container, fps),
         loudness(container),
+        beyond.sound_likeness(container),
         face_present(frames),
         black_frames(frames),
         *(check(frames, motion) for check in of_frames),
-    )
-
-
-def _at_most(name: str, value: float, bar: float, detail: str = "") -> Check:
-    return Check(name=name, value=value, bar=f"<= {bar:.4g}", passed=value <= bar, detail=detail)
-
-
-def _at_least(name: str, value: float, bar: float, detail: str = "") -> Check:
-    return Check(name=name, value=value, bar=f">= {bar:.4g}", passed=value >= bar, detail=detail)
-
-
-def _unmeasured(name: str, bar: str, why: str) -> Check:
-    return Check(name=name, value=0.0, bar=bar, passed=True, measured=False, detail=why)
-
-
-def _none_of(name: str, bad: Bool, frames: Frames) -> Check:
-    numbers = ", ".join(map(str, frames.index[bad][:5]))
-    return Check(
-        name=name,
-        value=int(bad.sum()),
-        bar="= 0",
-        passed=not bad.any(),
-        detail=f"at {numbers}" if numbers else "",
+        *beyond.sync(frames, speech, fps),
+        beyond.order(seen.film, motion),
+        beyond.edge(seen.film),
+        beyond.flicker(seen.film),
+        *(beyond.identity(seen.likeness) if seen.likeness else ()),
+        beyond.captions(speech),
     )

@@ -12,14 +12,18 @@ CLOSED = 0.95  # of the closure channel: the lips must touch
 BLINKING = 0.97
 OPEN_EYES = 0.02
 TOUCHING_GAP = 0.003  # S
+TURN_WEIGHTS, LEAST_TURN = np.array([1, 1, 0.05, 0.1], np.float32), 0.005  # S, about
 MOVING_GAP = 0.02  # S from one frame to the next: no encoder makes this a still picture
 
 
-def choose(motion: MotionTrack, limit: int = MAX_FRAMES) -> Indices:
-    """Closed lips, wide openings, quick moves, blinks and the rest evenly: at most `limit`."""
+def choose(motion: MotionTrack, limit: int = MAX_FRAMES, near: int | None = None) -> Indices:
+    """Closed lips, wide openings, quick moves, blinks and the rest evenly: at most `limit`.
+
+    Of a video with more than `near` frames, some of the first `near` besides: whose sound is heard.
+    """
     gap = commanded_gap(motion)
     shut = closed(motion)
-    kinds = (
+    kinds: tuple[Bool, ...] = (
         shut if shut.any() else lips_together(motion),
         gap >= np.quantile(gap, 0.9),
         moving(motion),
@@ -27,6 +31,8 @@ def choose(motion: MotionTrack, limit: int = MAX_FRAMES) -> Indices:
         eyes_open(motion),
         np.ones(len(motion), np.bool_),
     )
+    if near is not None and near < len(motion):
+        kinds = (*kinds, np.arange(len(motion)) < near)
     return np.unique(np.concatenate([_spread(kind, limit // len(kinds)) for kind in kinds]))
 
 
@@ -49,6 +55,15 @@ def moving(motion: MotionTrack) -> Bool:
     """(F,) where the mouth opens or closes visibly against the frame before."""
     gap = commanded_gap(motion)
     return np.abs(np.diff(gap, prepend=gap[:1])) >= MOVING_GAP
+
+
+def turning(motion: MotionTrack) -> Bool:
+    """(F,) where mouth or lids are commanded to go one way and at once back."""
+    mouth = [MOUTH_CHANNELS.index(name) for name in ("gap", "jaw", "closure")]
+    state = np.column_stack([motion.mouth[:, mouth], motion.blink]) * TURN_WEIGHTS
+    one, two = np.abs(state[1:] - state[:-1]), np.abs(state[2:] - state[:-2])
+    turned = (np.minimum(one[:-1], one[1:]) - two > LEAST_TURN).any(axis=1)
+    return np.concatenate([[True], turned, [True]])[: len(motion)]
 
 
 def commanded_gap(motion: MotionTrack) -> F32:

@@ -1,6 +1,7 @@
 """The sound of a finished video against the recording that went in."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from models.media.waveform import ANALYSIS_RATE_HZ, Recording
 
 COMPARED_S = 30.0
 MAX_LAG_S = 0.5
+SILENT = 1e-4  # norm of all samples
 LEAST_LOUDNESS_S = 0.5  # shorter sound has no loudness by ITU-R BS.1770
 
 
@@ -30,15 +32,27 @@ def recorded(recording: Recording, seconds: float = COMPARED_S) -> F32:
     return _first(sound, seconds)
 
 
-def lag_s(late: F32, sound: F32) -> float:
-    """How much later the first is than the second, at most half a second; 0 for silence."""
+@dataclass(frozen=True)
+class Match:
+    """One sound found in another."""
+
+    lag_s: float  # > 0: the first one is late; at most half a second
+    likeness: float  # 1 the same, 0 unrelated
+
+
+def match(late: F32, sound: F32) -> Match | None:
+    """None where the second is silent."""
     length = min(len(late), len(sound))
-    match = correlate(late[:length], sound[:length], method="fft")
+    late, sound = late[:length], sound[:length]
+    sizes = [float(np.linalg.norm(each)) for each in (late, sound)]
+    if sizes[1] < SILENT:
+        return None
+    size = max(sizes[0], SILENT) * sizes[1]
+    found = correlate(late, sound, method="fft")
     lags = correlation_lags(length, length)
     near = np.abs(lags) <= MAX_LAG_S * ANALYSIS_RATE_HZ
-    if not match[near].any():
-        return 0.0
-    return float(lags[near][np.argmax(match[near])] / ANALYSIS_RATE_HZ)
+    best = int(np.argmax(found[near]))
+    return Match(float(lags[near][best] / ANALYSIS_RATE_HZ), float(found[near][best]) / size)
 
 
 def loudness_lufs(sound: F32) -> float | None:

@@ -60,7 +60,7 @@ def viseme_posteriors(
         posteriors = phoneme_posteriors(speech.phonemes, len(heard.energy_db))
     else:
         posteriors, source = _recognised(speech, heard)
-    return SpeechVisemes(_gated(posteriors, heard), heard.energy_db, source, speech)
+    return SpeechVisemes(gated(posteriors, heard), heard.energy_db, source, speech)
 
 
 def with_times(speech: SpokenAudio, synthesiser: EspeakSynthesiser | None = None) -> SpokenAudio:
@@ -104,7 +104,7 @@ def decided(posteriors: F32, opened: float, shut: float) -> F32:
     return normalised
 
 
-def _gated(posteriors: F32, heard: Heard) -> F32:
+def gated(posteriors: F32, heard: Heard) -> F32:
     """What is as quiet as the background is silence."""
     floor = float(np.percentile(heard.energy_db, _FLOOR_PERCENTILE))
     quiet = np.clip(floor + 2, _GATE_DB, _NOISY_GATE_DB)

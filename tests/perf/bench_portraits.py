@@ -18,9 +18,10 @@ from models.portrait.analyser import FaceAnalyser
 from models.portrait.image import load_picture
 from models.portrait.preflight import preflight
 from models.quality.checks import judge, line_through
-from models.quality.gate import measure_container
+from models.quality.gate import measure_container, measure_speech
 from models.quality.landmarks import measure_frames
 from models.quality.sample import eyes_open, lips_together
+from models.quality.sound import heard
 from models.renderers import load_renderer
 from models.speech.mouth import follow
 from tests.perf import scenes
@@ -70,11 +71,11 @@ def rendered(path: Path, finder: FaceAnalyser) -> list[object]:
 
     index = np.unique(np.linspace(0, len(motion) - 1, SAMPLED).round().astype(np.int64))
     shut, open_ = lips_together(motion)[index], eyes_open(motion)[index]
-    frames = measure_frames(video, finder, index, shut, open_)
-    checks = {
-        check.name: check
-        for check in judge(frames, measure_container(video, spoken.recording), motion, fps)
-    }
+    pass_ = measure_frames(video, finder, index, shut, open_)
+    frames, sound = pass_.frames, heard(video)
+    container = measure_container(video, spoken.recording, sound)
+    speech = measure_speech(sound, spoken.words)
+    checks = {check.name: check for check in judge(pass_, container, speech, motion, fps)}
     closed, seen = checks["closed_lips_opening"], np.isfinite(frames.width)
     wide = motion.mouth[index, MOUTH_CHANNELS.index("wide")]
     _, width = line_through(wide[seen], frames.width[seen])

@@ -21,6 +21,7 @@ from models.portrait.analyser import FaceAnalyser
 from models.portrait.image import load_picture
 from models.portrait.preflight import preflight
 from models.quality.gate import assess
+from models.quality.likeness import Photo
 from models.renderers import load_renderer
 from models.speech.mouth import follow
 from tests.perf import scenes
@@ -81,7 +82,8 @@ def run(finder: FaceAnalyser, sound: Path, portrait: Path, folder: Path) -> dict
     times = write_clip(renderer, scene, motion, video)
     watch.seconds |= {"prepare": times.prepare_s, "render + encode": times.render_s}
     fps = scene.look.fps.rational
-    watch.time("quality gate", lambda: assess(video, recording, motion, fps, finder))
+    photo = Photo(picture.rgb, face.landmarks)
+    watch.time("quality gate", lambda: assess(video, recording, motion, fps, finder, photo=photo))
     return watch.seconds
 
 

@@ -10,7 +10,7 @@ import pytest
 from models.arrays import F32
 from models.motion.tracks import MOUTH_CHANNELS, MotionTrack
 from models.quality import checks, sample
-from models.quality.measured import Container, Frames
+from models.quality.measured import Container, Film, Frames, Measured, Speech
 
 FPS = Fraction(25)
 COUNT = 250
@@ -57,8 +57,16 @@ CONTAINER = Container(
 )
 
 
+def film() -> Film:
+    zeros = np.zeros(COUNT, np.float32)
+    still = zeros + np.float32(0.4)
+    return Film(np.arange(COUNT), zeros + 90, still, zeros - np.float32(0.2), zeros, zeros)
+
+
 def failed(frames: Frames, container: Container) -> set[str]:
-    found = checks.judge(frames, container, motion(), FPS)
+    wanted = np.repeat(sample.commanded_gap(motion()), 4).astype(np.float32)
+    seen = Measured(frames, film())
+    found = checks.judge(seen, container, Speech(wanted, None), motion(), FPS)
     return {check.name for check in found if not check.passed}
 
 
@@ -104,6 +112,7 @@ def test_a_spoilt_picture_fails_by_its_name(name: str, spoil: Callable[[Frames],
         ("duration_difference_s", replace(CONTAINER, video_s=10.08)),
         ("av_offset_s", replace(CONTAINER, av_offset_s=-0.044)),
         ("loudness_change_lu", replace(CONTAINER, loudness_lufs=-24.0)),
+        ("sound_likeness", replace(CONTAINER, sound_likeness=0.3)),
     ],
 )
 def test_a_spoilt_container_fails_by_its_name(name: str, container: Container) -> None:

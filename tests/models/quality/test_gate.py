@@ -7,17 +7,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.clip import Scene, write_clip
+from models.arrays import F32, U8
+from models.clip import Scene
 from models.contracts import FrameRate, Look, QualityReport
 from models.errors import BelowTheBar
+from models.media.probe import sample_frames
 from models.mesh.renderer import MeshRenderer
 from models.motion.tracks import MotionTrack
 from models.portrait.analyser import FaceAnalyser
 from models.portrait.face import Face, Picture
 from models.quality import sample
 from models.quality.gate import assess, require_quality
+from models.quality.likeness import Photo, span_px
 from models.speech.mouth import follow
 from models.speech.synthesis import EspeakSynthesiser
+from tests.perf import spoilt
+from tests.perf.spoilt import Spoiling
 
 TEXT = "Papa may buy a blue map, but mama may keep it. Maybe we go home by bus."
 
@@ -28,12 +33,33 @@ class Stage:
     finder: FaceAnalyser
     folder: Path
 
-    def judged(self, spoil: Callable[[MotionTrack], MotionTrack]) -> QualityReport:
-        """The report on a video whose motion is spoilt behind its command's back."""
+    def judged(
+        self,
+        spoil: Callable[[MotionTrack], MotionTrack] = lambda motion: motion,
+        *,
+        told: bool = False,
+        repaint: Callable[[U8], U8] = lambda frames: frames,
+    ) -> QualityReport:
+        """The report on a video whose motion is spoilt, behind its command's back unless `told`."""
         motion, video = self.scene.motion(), self.folder / "video.mp4"
-        write_clip(MeshRenderer(), self.scene, spoil(motion), video)
-        recording, fps = self.scene.spoken.recording, self.scene.look.fps.rational
-        return assess(video, recording, motion, fps, self.finder)
+        renderer = Spoiling(MeshRenderer(), repaint)
+        spoilt.made(renderer, self.scene, spoil(motion), video, mark=0xC0FFEE)
+        return assess(
+            video,
+            self.scene.spoken.recording,
+            spoil(motion) if told else motion,
+            self.scene.look.fps.rational,
+            self.finder,
+            photo=Photo(self.scene.picture.rgb, self.scene.face.landmarks),
+            words=self.scene.spoken.words,
+        )
+
+    def first_face(self) -> F32:
+        self.judged()
+        ((_, rgb),) = sample_frames(self.folder / "video.mp4", [0])
+        face = self.finder.landmarks(rgb)
+        assert face is not None
+        return face.landmarks
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +87,7 @@ def mumbled(motion: MotionTrack) -> MotionTrack:
 
 def late(motion: MotionTrack) -> MotionTrack:
     """By two frames, 80 ms."""
-    return replace(motion, mouth=np.roll(motion.mouth, 2, axis=0))
+    return spoilt.late(motion, 2)
 
 
 def squinting(motion: MotionTrack) -> MotionTrack:
@@ -69,7 +95,7 @@ def squinting(motion: MotionTrack) -> MotionTrack:
 
 
 def test_a_right_video_passes(stage: Stage) -> None:
-    report = stage.judged(lambda motion: motion)
+    report = stage.judged()
     assert require_quality(report).passed
     assert all(check.measured for check in report.checks)
 
@@ -90,3 +116,29 @@ def test_a_spoilt_video_is_refused_by_name(
     assert name in {check.name for check in report.failures()}
     with pytest.raises(BelowTheBar, match=rf"{name} .* must be"):
         require_quality(report)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "name"), [(late, "sync_lag_s"), (spoilt.frozen, "sync_correlation")]
+)
+def test_a_command_that_is_wrong_itself_is_found_by_the_sound(
+    stage: Stage, spoil: Callable[[MotionTrack], MotionTrack], name: str
+) -> None:
+    report = stage.judged(spoil, told=True)
+    assert name in {check.name for check in report.failures()}
+
+
+def test_two_frames_in_each_other_s_place_are_found(stage: Stage) -> None:
+    report = stage.judged(repaint=spoilt.swapped(stage.scene.look.fps.rational))
+    assert "out_of_place" in {check.name for check in report.failures()}
+
+
+def test_a_mouth_softer_than_the_photo_is_found(stage: Stage) -> None:
+    face = stage.first_face()
+    report = stage.judged(repaint=spoilt.blurred(face, span_px(face)))
+    assert "mouth_sharpness" in {check.name for check in report.failures()}
+
+
+def test_a_picture_that_flickers_is_found(stage: Stage) -> None:
+    report = stage.judged(repaint=spoilt.flickering)
+    assert "flicker" in {check.name for check in report.failures()}
