@@ -12,6 +12,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from models.engines.processor import has_bfloat16
 from models.engines.tuning import Candidate, Measured
 from models.renderer import Home
 from models.weights.folder import FOLDER, WeightsFolder
@@ -27,14 +28,14 @@ if TYPE_CHECKING:
 BATCHES, NETWORK_BATCHES = (1, 2, 4, 8, 16, 32), (8, 16, 32)
 FPS = 25
 LIMIT_S = 300.0
-OPENCV, TORCH = "opencv", "torch"
+OPENCV, TORCH, BF16 = "opencv", "torch", "bf16"
 # Of the networks' own modules, which are heavy: on a processor, and on a card.
 ENGINES = {
     "wav2lip": (
-        ("eager", "bf16", "onnx", "onnx-int8"),
+        ("eager", "winograd", BF16, "onnx", "onnx-int8"),
         ("eager", "cuda-graph", "tensorrt", "tensorrt-int8"),
     ),
-    "musetalk": (("eager", "bf16"), ("eager", "cuda-graph", "compiled-graph")),
+    "musetalk": (("eager", BF16), ("eager", "cuda-graph", "compiled-graph", "tensorrt")),
 }
 FEW = 2  # frames at once where one takes seconds: musetalk on a processor
 LEAST_DB = 30.0  # of a network's pictures against FP32's
@@ -49,7 +50,8 @@ def candidates(device: str, resolution: int, models: Path) -> list[Candidate]:
     batches["musetalk"] = (FEW,) if on_cpu else NETWORK_BATCHES
     for network, engines in ENGINES.items():
         if WeightsFolder(models / FOLDER).has(network):
-            ways += [(network, each) for each in engines[0 if on_cpu else 1]]
+            here = engines[0 if on_cpu else 1]
+            ways += [(network, each) for each in here if each != BF16 or has_bfloat16()]
     return [
         Candidate(renderer=name, device=device, engine=engine, batch=batch, resolution=resolution)
         for name, engine in ways

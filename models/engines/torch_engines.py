@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from itertools import zip_longest
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -92,9 +91,3 @@ class CudaGraphEngine:
         with torch.cuda.graph(graph, capture_error_mode="thread_local"):
             drawn = self._module(rows, *fixed).float()
         return Recording(graph, rows, fixed, drawn)
-
-
-def has_bfloat16() -> bool:
-    """Whether this CPU multiplies bfloat16 itself: elsewhere it is slower than FP32."""
-    flags = Path("/proc/cpuinfo")
-    return flags.is_file() and "avx512_bf16" in flags.read_text(encoding="ascii", errors="ignore")

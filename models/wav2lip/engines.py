@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import torch
@@ -14,8 +13,9 @@ from models.engines.calibrate import measured_ranges
 from models.engines.graph import Int8
 from models.engines.numerics import deviation
 from models.engines.onnx_runtime import OnnxEngine
-from models.engines.plans import PlanKey, Plans
-from models.engines.torch_engines import CudaGraphEngine, EagerEngine, has_bfloat16
+from models.engines.plans import Plans, key_here
+from models.engines.processor import has_bfloat16
+from models.engines.torch_engines import CudaGraphEngine, EagerEngine
 from models.engines.winograd import quickened
 from models.errors import EngineUnusable
 from models.renderer import Home
@@ -27,7 +27,6 @@ EAGER, WINOGRAD, BF16, ONNX, ONNX_INT8 = "eager", "winograd", "bf16", "onnx", "o
 GRAPH, TENSORRT, TENSORRT_INT8 = "cuda-graph", "tensorrt", "tensorrt-int8"
 ON_CPU, ON_GPU = (EAGER, WINOGRAD, BF16, ONNX, ONNX_INT8), (EAGER, GRAPH, TENSORRT, TENSORRT_INT8)
 INT8_DB = 30.5  # of a calibration batch against FP32: a little more than a video must keep
-LIBRARIES = ("torch", "onnx", "onnxruntime", "tensorrt")
 
 Engine = Callable[..., Tensor]  # (B, 1, 80, 16) and a face's maps to (B, 3, h, S), 0..1
 Sample = tuple[Tensor, ...]  # what it is called with
@@ -107,7 +106,7 @@ class Decoders:
         store: Callable[[Path, bytes], object],
     ) -> Path:
         shapes = ",".join(str(tuple(each.shape)) for each in maps)
-        key = PlanKey(f"{self.identity} {shapes}", name, _device(self.home.device), _versions())
+        key = key_here(f"{self.identity} {shapes}", name, self.home.device)
 
         def build(target: Path) -> None:
             on_cpu = LipDecoder(self.folded, self.trim)
@@ -150,19 +149,3 @@ def _swapped(
     build: Callable[[bytes, Path, int], None], batch: int, target: Path, model: bytes
 ) -> None:
     build(model, target, batch)
-
-
-def _versions() -> tuple[str, ...]:
-    found = []
-    for library in LIBRARIES:
-        try:
-            found.append(f"{library} {version(library)}")
-        except PackageNotFoundError:
-            continue
-    return (*found, f"cuda {torch.version.cuda}")
-
-
-def _device(device: str) -> str:
-    if torch.device(device).type == "cuda":
-        return torch.cuda.get_device_name(device)
-    return torch.backends.cpu.get_cpu_capability()
