@@ -131,8 +131,7 @@ def walk(readme: str, here: Walk) -> None:
 
 def programs(readme: str, here: Walk) -> None:
     text = section(readme, "From a program")
-    database = f"sqlite+aiosqlite:///{here.folder / '.cache' / 'gateway.db'}"
-    key = here.paste("avatar keys create newcomer", DATABASE_URL=database).strip()
+    key = here.paste("avatar keys create newcomer").strip()
     given = {"AVATAR_API": API, "AVATAR_API_KEY": key}
     here.paste(blocks(text, "sh")[0], **given)
     here.paste(f"python - <<'END'\n{blocks(text, 'python')[0]}END", **given)
