@@ -120,9 +120,8 @@ def _tuned(renderer: str) -> Speed:
     for one in kept:
         if one.candidate.renderer == renderer and one.candidate.resolution == 512:
             source = f"{renderer} on this machine, {one.candidate.engine}: rendering alone, 25 fps"
-            return Speed(
-                ratio=one.frames_per_s / 25, source=source, device=one.candidate.device[:4]
-            )
+            device, _, _ = one.candidate.device.partition(":")
+            return Speed(ratio=one.frames_per_s / 25, source=source, device=device)
     raise InvalidRequest(
         f"nobody measured {renderer!r} here: run the deployment optimize-engines/on-demand"
     )

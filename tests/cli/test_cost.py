@@ -1,12 +1,16 @@
 """`avatar cost` by its output."""
 
 import json
+import platform
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from cli.main import run
+from models.engines.tuning import Candidate, Measured, Tuning, key_of
 from models.prices import PRICES, load_prices
+from tasks.settings import settings
 from tests.models.manifests import manifest
 
 
@@ -33,6 +37,33 @@ def test_a_video_made_here_tells_the_speed(
     (tmp_path / "a.manifest.json").write_text(made.model_dump_json(), encoding="utf-8")
     found = document(capsys, "--like", str(tmp_path / "a.mp4"))
     assert found["speed"] == {"ratio": 5.0, "source": "one video's stages: render", "device": None}
+
+
+def test_what_this_machine_measured_tells_the_speed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    best = Measured(
+        candidate=Candidate(renderer="wav2lip", device="cuda:0", engine="bf16", batch=8),
+        frames_per_s=1000.0,
+    )
+    tuning = Tuning(
+        machine=platform.node(), made_at=datetime(2026, 1, 1, tzinfo=UTC), best=(best,), measured=()
+    )
+    file = tmp_path / key_of(platform.node())
+    file.parent.mkdir()
+    file.write_text(tuning.model_dump_json(), encoding="utf-8")
+    monkeypatch.setenv("AVATAR_STORE", str(tmp_path))
+    settings.cache_clear()
+    found = document(capsys, "--renderer", "wav2lip")
+    settings.cache_clear()
+    assert found["speed"] == {
+        "ratio": 40.0,
+        "source": "wav2lip on this machine, bf16: rendering alone, 25 fps",
+        "device": "cuda",
+    }
+    machines = found["machines"]
+    assert isinstance(machines, list)
+    assert "CPU" not in {one["processor"] for one in machines}  # a GPU's speed is no processor's
 
 
 def test_programs_get_each_machine_and_each_service(capsys: pytest.CaptureFixture[str]) -> None:

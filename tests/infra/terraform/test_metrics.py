@@ -7,6 +7,8 @@ from tests.infra.terraform.modules import FOLDER
 
 __all__ = ["exposed"]
 
+RUNBOOKS = FOLDER.parents[1] / "docs" / "runbooks.md"
+
 
 def text(module: str) -> str:
     return (FOLDER / "modules" / module / "main.tf").read_text(encoding="utf-8")
@@ -32,3 +34,10 @@ def test_the_agent_asks_for_nothing_that_is_not_there(exposed: set[str]) -> None
     assert len(selected) == 4
     for prefix, rest in selected:
         assert {prefix + name for name in rest.split("|")} <= exposed
+
+
+def test_every_alarm_leads_to_its_runbook() -> None:
+    chapters = re.findall(r"^##+ (\w+)$", RUNBOOKS.read_text(encoding="utf-8"), re.MULTILINE)
+    named = re.findall(r'runbook = "(\w+)"', text("alarms"))
+    assert len(named) == 10
+    assert set(named) <= {chapter.lower() for chapter in chapters}

@@ -37,28 +37,28 @@ resource "aws_sns_topic_subscription" "each" {
 }
 locals {
   always = {
-    database-full    = { namespace = "AWS/RDS", metric = "FreeStorageSpace", dimensions = { DBInstanceIdentifier = var.database }, above = false, threshold = 5000000000, period = 60, times = 5, missing = "missing" }
-    certificate-ends = { namespace = "AWS/CertificateManager", metric = "DaysToExpiry", dimensions = { CertificateArn = var.certificate_arn }, above = false, threshold = 14, period = 86400, times = 1, missing = "missing" }
+    database-full    = { runbook = "databasefull", namespace = "AWS/RDS", metric = "FreeStorageSpace", dimensions = { DBInstanceIdentifier = var.database }, above = false, threshold = 5000000000, period = 60, times = 5, missing = "missing" }
+    certificate-ends = { runbook = "certificateends", namespace = "AWS/CertificateManager", metric = "DaysToExpiry", dimensions = { CertificateArn = var.certificate_arn }, above = false, threshold = 14, period = 86400, times = 1, missing = "missing" }
   }
   on_ec2 = var.machines == null ? {} : {
-    queue-long     = { namespace = "Avatar", metric = "avatar_pool_waiting_runs", dimensions = { pool = "gpu" }, above = true, threshold = 50, period = 60, times = 5, missing = "missing" }
-    queue-unseen   = { namespace = "Avatar", metric = "avatar_pool_up", dimensions = { pool = "gpu" }, above = false, threshold = 1, period = 60, times = 5, missing = "breaching" }
-    gpu-memory     = { namespace = "Avatar", metric = "nvidia_smi_memory_used", dimensions = { AutoScalingGroupName = var.machines.gpu_group }, above = true, threshold = 7680, period = 60, times = 5, missing = "notBreaching" }
-    gateway-errors = { namespace = "AWS/ApplicationELB", metric = "HTTPCode_Target_5XX_Count", dimensions = { LoadBalancer = var.machines.load_balancer }, above = true, threshold = 20, period = 60, times = 5, missing = "notBreaching" }
+    queue-long     = { runbook = "queuelong", namespace = "Avatar", metric = "avatar_pool_waiting_runs", dimensions = { pool = "gpu" }, above = true, threshold = 50, period = 60, times = 5, missing = "missing" }
+    queue-unseen   = { runbook = "queueunseen", namespace = "Avatar", metric = "avatar_pool_up", dimensions = { pool = "gpu" }, above = false, threshold = 1, period = 60, times = 5, missing = "breaching" }
+    gpu-memory     = { runbook = "gpumemoryfull", namespace = "Avatar", metric = "nvidia_smi_memory_used", dimensions = { AutoScalingGroupName = var.machines.gpu_group }, above = true, threshold = 7680, period = 60, times = 5, missing = "notBreaching" }
+    gateway-errors = { runbook = "gatewayerrors", namespace = "AWS/ApplicationELB", metric = "HTTPCode_Target_5XX_Count", dimensions = { LoadBalancer = var.machines.load_balancer }, above = true, threshold = 20, period = 60, times = 5, missing = "notBreaching" }
   }
   # A number that only means something beside another: fires above 0.
   reckoned = merge({
-    backup-missing = { expression = "IF(FILL(m1, 0) < 1, 1, 0)", period = 86400, times = 2, missing = "breaching", of = [{ namespace = "AWS/Backup", metric = "NumberOfBackupJobsCompleted", dimensions = { BackupVaultName = var.vault }, statistic = "Sum" }] }
+    backup-missing = { runbook = "backupmissing", expression = "IF(FILL(m1, 0) < 1, 1, 0)", period = 86400, times = 2, missing = "breaching", of = [{ namespace = "AWS/Backup", metric = "NumberOfBackupJobsCompleted", dimensions = { BackupVaultName = var.vault }, statistic = "Sum" }] }
     }, var.machines == null ? {} : {
-    no-workers     = { expression = "IF(m1 > 0 AND FILL(m2, 0) < 1, 1, 0)", period = 60, times = 10, missing = "notBreaching", of = [{ namespace = "Avatar", metric = "avatar_pool_waiting_runs", dimensions = { pool = "gpu" }, statistic = "Maximum" }, { namespace = "AWS/AutoScaling", metric = "GroupInServiceInstances", dimensions = { AutoScalingGroupName = var.machines.gpu_group }, statistic = "Maximum" }] }
-    worker-dead    = { expression = "m1 - m2", period = 60, times = 5, missing = "notBreaching", of = [{ namespace = "Avatar", metric = "avatar_worker_slots", dimensions = { job = "worker" }, statistic = "Average" }, { namespace = "Avatar", metric = "avatar_worker_children", dimensions = { job = "worker" }, statistic = "Average" }] }
-    models-unsaved = { expression = "IF(EPOCH(m1) - m1 > 129600, 1, 0)", period = 3600, times = 1, missing = "notBreaching", of = [{ namespace = "Avatar", metric = "avatar_pool_last_backup_timestamp_seconds", dimensions = { job = "queue-gpu" }, statistic = "Maximum" }] }
+    no-workers     = { runbook = "workerdead", expression = "IF(m1 > 0 AND FILL(m2, 0) < 1, 1, 0)", period = 60, times = 10, missing = "notBreaching", of = [{ namespace = "Avatar", metric = "avatar_pool_waiting_runs", dimensions = { pool = "gpu" }, statistic = "Maximum" }, { namespace = "AWS/AutoScaling", metric = "GroupInServiceInstances", dimensions = { AutoScalingGroupName = var.machines.gpu_group }, statistic = "Maximum" }] }
+    worker-dead    = { runbook = "workerdead", expression = "m1 - m2", period = 60, times = 5, missing = "notBreaching", of = [{ namespace = "Avatar", metric = "avatar_worker_slots", dimensions = { job = "worker" }, statistic = "Average" }, { namespace = "Avatar", metric = "avatar_worker_children", dimensions = { job = "worker" }, statistic = "Average" }] }
+    models-unsaved = { runbook = "backupmissing", expression = "IF(EPOCH(m1) - m1 > 129600, 1, 0)", period = 3600, times = 1, missing = "notBreaching", of = [{ namespace = "Avatar", metric = "avatar_pool_last_backup_timestamp_seconds", dimensions = { job = "queue-gpu" }, statistic = "Maximum" }] }
   })
 }
 resource "aws_cloudwatch_metric_alarm" "each" {
   for_each            = merge(local.always, local.on_ec2)
   alarm_name          = "${var.name}-${each.key}"
-  alarm_description   = "docs/runbooks.md"
+  alarm_description   = "docs/runbooks.md#${each.value.runbook}"
   namespace           = each.value.namespace
   metric_name         = each.value.metric
   dimensions          = each.value.dimensions
@@ -74,7 +74,7 @@ resource "aws_cloudwatch_metric_alarm" "each" {
 resource "aws_cloudwatch_metric_alarm" "reckoned" {
   for_each            = local.reckoned
   alarm_name          = "${var.name}-${each.key}"
-  alarm_description   = "docs/runbooks.md"
+  alarm_description   = "docs/runbooks.md#${each.value.runbook}"
   evaluation_periods  = each.value.times
   comparison_operator = "GreaterThanThreshold"
   threshold           = 0
