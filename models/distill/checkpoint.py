@@ -1,6 +1,7 @@
 """Where a distillation stands, so that one that was stopped goes on."""
 
 import pickle
+from io import BytesIO
 from pathlib import Path
 
 import torch
@@ -30,8 +31,10 @@ def save(folder: Path, training: Training, scores: tuple[Score, ...]) -> None:
         "scores": [score.model_dump_json() for score in scores],
         "training": training.state(),
     }
+    whole = BytesIO()  # torch's own writer has one error for everything, a full disk among it
+    torch.save(content, whole)
     with replacing(folder / FILE) as part, writing_to(folder / FILE):
-        torch.save(content, part)
+        part.write_bytes(whole.getbuffer())
 
 
 def resume(folder: Path, training: Training) -> tuple[Score, ...]:
