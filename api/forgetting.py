@@ -12,19 +12,19 @@ those is being made they stay, and go afterwards.
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import timedelta
 
 import anyio
-from sqlalchemy import delete, select
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
+from api.background import Tasks
 from api.clock import now
 from api.database import Database
+from api.forgotten import forget_preflights, shares
 from api.jobs import Prefect
-from api.tables import Answered, Examination, Forgotten, Upload, Video, WebhookOutbox
+from api.tables import Forgotten, Upload, Video
 from api.traces import Traces
-from api.webhooks.tables import Delivery
 from models.errors import AvatarError, MissingFile
 from models.expiry import WORK, folder_of
 from models.journal import JOURNAL, Journal
@@ -33,30 +33,10 @@ from models.watermark import ledger
 
 log = logging.getLogger(__name__)
 
-AT_ONCE = 20
-SETTLED = timedelta(seconds=10)  # in which a run that has ended may still write its journal
+AT_ONCE = 4
 LATER = timedelta(seconds=30)  # another look at what is still needed
 RECORDS = ("results", "prefect-results")  # folders in which Prefect keeps what tasks returned
 PREFLIGHTS = "preflights"
-
-
-async def forget_video(session: AsyncSession, video: Video) -> None:
-    """The row, whatever tells of it, and the order to forget the rest. What it cost stays."""
-    at = max(now(), (video.finished_at or now()) + SETTLED)
-    _ask(session, video.id, video.owner, at, run_id=video.run_id, order=video.order)
-    await _forget_messages(session, video.id)
-    told = Answered.body["id"].as_string() == video.id
-    await session.execute(delete(Answered).where(Answered.owner == video.owner, told))
-    await session.execute(delete(Video).where(Video.id == video.id))
-
-
-async def forget_upload(session: AsyncSession, upload: Upload) -> None:
-    """The row, what preflights saw in it, and the order to forget what was made of it."""
-    order = {"portrait": {"image": f"store:{upload.key}"}}
-    if upload.kind != "image":
-        order = {"speech": {"audio": f"store:{upload.key}"}}
-    _ask(session, upload.id, upload.owner, now(), key=upload.key, order=order)
-    await session.execute(delete(Upload).where(Upload.id == upload.id))
 
 
 class Forgetting:
@@ -65,20 +45,33 @@ class Forgetting:
     ) -> None:
         self._database, self._store = database, store
         self._prefect, self._traces = prefect, traces
+        self._tasks = Tasks()
 
-    async def forget(self) -> int:
-        """What is due; how many. What cannot be done now stays, and is tried again."""
+    async def start(self) -> None:
+        """Begin with what is due and is not begun with: dispatching does not wait for it."""
         query = select(Forgotten).where(Forgotten.due_at <= now()).order_by(Forgotten.due_at)
         async with self._database.reading() as session:
             due = (await session.scalars(query.limit(AT_ONCE))).all()
         for row in due:
-            try:
-                done = await self._forget(row)
-            except (AvatarError, OSError) as error:
-                log.error("%s cannot be forgotten yet: %s", row.name, error)
-                done = False
+            if row.name not in self._tasks:
+                self._tasks.begin(row.name, self._guarded(row))
+
+    async def stop(self) -> None:
+        await self._tasks.stop()
+
+    async def _guarded(self, row: Forgotten) -> None:
+        """What cannot be done now stays, and is tried again."""
+        done = False
+        try:
+            done = await self._forget(row)
+        except (AvatarError, OSError) as error:
+            log.error("%s cannot be forgotten yet: %s", row.name, error)
+        except Exception:
+            log.exception("%s cannot be forgotten yet", row.name)
+        try:
             await self._settle(row, done)
-        return len(due)
+        except SQLAlchemyError as error:
+            log.error("what became of forgetting %s was not noted: %s", row.name, error)
 
     async def _forget(self, row: Forgotten) -> bool:
         if await self._is_needed(row):
@@ -96,16 +89,16 @@ class Forgetting:
         query = select(Video.order).where(Video.open.is_(True), Video.run_id.is_not(None))
         async with self._database.reading() as session:
             orders = (await session.scalars(query)).all()
-        return any(_shares(order, row.order) for order in orders)
+        return any(shares(order, row.order) for order in orders)
 
     async def _forget_upload(self, row: Forgotten, key: str) -> bool:
         async with self._database.writing() as session:
             others = await session.scalar(select(Upload.id).where(Upload.key == key).limit(1))
             made = select(Video.id, Video.order).where(Video.owner == row.owner)
             videos = [
-                name for name, order in await session.execute(made) if _shares(order, row.order)
+                name for name, order in await session.execute(made) if shares(order, row.order)
             ]
-            digests = await _forget_preflights(session, row.owner, f"store:{key}")
+            digests = await forget_preflights(session, row.owner, f"store:{key}")
         await anyio.to_thread.run_sync(self._forget_made_of, videos, digests)
         if others is None:
             await anyio.to_thread.run_sync(self._store.delete, key)
@@ -147,45 +140,3 @@ class Forgetting:
                 await session.delete(found)
             elif found is not None:
                 found.due_at = now() + LATER
-
-
-def _ask(session: AsyncSession, name: str, owner: str, at: datetime, **more: Any) -> None:  # noqa: ANN401
-    session.add(Forgotten(name=name, owner=owner, due_at=at, **more))
-
-
-async def _forget_messages(session: AsyncSession, video: str) -> None:
-    """Also those on their way: they hold the request."""
-    sent = select(Delivery.event_id).where(Delivery.video_id == video)
-    told = WebhookOutbox.payload[("video", "id")].as_string() == video
-    waiting = select(WebhookOutbox.id).where(WebhookOutbox.taken_at.is_(None), told)
-    names = {*await session.scalars(sent), *await session.scalars(waiting)}
-    await session.execute(delete(WebhookOutbox).where(WebhookOutbox.id.in_(names)))
-
-
-async def _forget_preflights(session: AsyncSession, owner: str, source: str) -> list[str]:
-    """Digests of the reports that nobody else has asked for."""
-    rows = (await session.scalars(select(Examination).where(Examination.owner == owner))).all()
-    mine = [row for row in rows if source in _sources(row.order)]
-    for row in mine:
-        await session.delete(row)
-    await session.flush()
-    digests = {row.digest for row in mine}
-    others = select(Examination.digest).where(Examination.digest.in_(digests))
-    return sorted(digests - set(await session.scalars(others)))
-
-
-def _shares(one: dict[str, Any], other: dict[str, Any]) -> bool:
-    """Whether two orders may count on the same work files."""
-    return bool(_sources(one) & _sources(other)) or (
-        one.get("speech") is not None and one.get("speech") == other.get("speech")
-    )
-
-
-def _sources(order: dict[str, Any]) -> set[str]:
-    """Files that are named in an order of a video or a preflight."""
-    named = (
-        (order.get("portrait") or {}).get("image"),
-        (order.get("speech") or {}).get("audio"),
-        order.get("recording"),
-    )
-    return {name for name in named if name}

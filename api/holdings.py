@@ -12,7 +12,7 @@ from sqlalchemy import Column, Select, delete, select
 from sqlalchemy import Table as SqlTable
 
 from api.database import Database
-from api.forgetting import forget_upload, forget_video
+from api.forgotten import forget_upload, forget_video
 from api.tables import ApiKey, BudgetAlert, Event, Export, Forgotten, Table, Upload, Video
 from models.consent import Consents
 from models.errors import InvalidRequest

@@ -70,6 +70,7 @@ class Leader:
         """So that another process takes over at once."""
         await self._fetching.stop()
         await self._exports.stop()
+        await self._forgetting.stop()
         async with self._database.writing() as session:
             await session.execute(
                 update(Lease).where(Lease.holder == self._holder).values(until=now())
@@ -90,7 +91,7 @@ class Leader:
         """Raises ServiceError where Prefect does not answer."""
         await self._fetching.start()
         await self._exports.start()
-        await self._forgetting.forget()
+        await self._forgetting.start()
         ordered = await self._dispatcher.dispatch()
         seen = await self._reconcile()
         if ordered or seen:

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from api.clock import now
 from api.database import Database
-from api.forgetting import forget_video
+from api.forgotten import forget_video
 from api.tables import Video
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from api import uploads
 from api.auth import Reader, Writer
 from api.contracts import UploadPage, UploadResource
-from api.forgetting import forget_upload
+from api.forgotten import forget_upload
 from api.gateway import Here
 from api.owned import owned
 from api.pages import Cursor, Limit, page

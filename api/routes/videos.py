@@ -11,7 +11,7 @@ from api import dispatch
 from api.auth import Reader, Starter, Writer
 from api.consenting import check_consents
 from api.contracts import NewVideo, Status, VideoPage, VideoResource
-from api.forgetting import forget_video
+from api.forgotten import forget_video
 from api.gateway import Here, Showing
 from api.idempotency import IdempotencyKey, Once, Reply
 from api.ids import is_id

@@ -48,7 +48,7 @@ class Here:
 
 @pytest.fixture
 def here(prefect_server: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Here]:
-    monkeypatch.setattr("api.forgetting.SETTLED", timedelta(0))
+    monkeypatch.setattr("api.forgotten.SETTLED", timedelta(0))
     monkeypatch.setattr("api.forgetting.LATER", timedelta(0))
     monkeypatch.setattr("api.routes.preflight.WAIT_S", 0.0)
     prefect = PrefectByHand.here(tmp_path / "store")
