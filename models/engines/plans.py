@@ -1,12 +1,16 @@
 """Engines built for one machine: made once, whoever asks, and anew when anything changes."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from models.locks import exclusively
 from models.media.files import replacing, writing_to
 from models.storage import digest
+
+LIBRARIES = ("torch", "onnx", "onnxruntime", "tensorrt")
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,21 @@ class PlanKey:
     @property
     def name(self) -> str:
         return digest(self.network, self.precision, self.device, *self.versions)
+
+
+def key_here(network: str, precision: str, device: str) -> PlanKey:
+    """For torch's `device` of this machine, with the libraries that are installed."""
+    import torch
+
+    found = []
+    for library in LIBRARIES:
+        with suppress(PackageNotFoundError):
+            found.append(f"{library} {version(library)}")
+    on_card = torch.device(device).type == "cuda"
+    unit = (
+        torch.cuda.get_device_name(device) if on_card else torch.backends.cpu.get_cpu_capability()
+    )
+    return PlanKey(network, precision, unit, (*found, f"cuda {torch.version.cuda}"))
 
 
 class Plans:

@@ -91,7 +91,8 @@ class Hearing(nn.Module):
 
     def forward(self, query: Tensor, heard: Tensor) -> Tensor:
         keys, values = heard.chunk(2, dim=2)
-        made: Tensor = self.out(attend(query.expand(len(keys), -1, -1), keys, values, self.heads))
+        query = query.expand(keys.shape[0], -1, -1)
+        made: Tensor = self.out(attend(query, keys, values, self.heads))
         return made
 
 
@@ -159,17 +160,24 @@ class Doubled(nn.Module):
         batch, _, height, width = x.shape
         made = self.conv(x)
         channels = made.shape[1] // 4
+        if torch.onnx.is_in_onnx_export():  # runtimes know this as one operator
+            phases = [_phase(part, at) for at, part in enumerate(made.split(channels, dim=1))]
+            return functional.pixel_shuffle(torch.stack(phases, dim=2).flatten(1, 2), 2)
         grown = torch.empty(
             (batch, channels, 2 * height, 2 * width),
             dtype=made.dtype,
             device=made.device,
             memory_format=torch.channels_last,
         )
-        for phase, part in enumerate(made.split(channels, dim=1)):
-            row, column = divmod(phase, 2)
-            inner = part[:, :, row : row + height, column : column + width]
-            grown[:, :, row::2, column::2] = inner
+        for at, part in enumerate(made.split(channels, dim=1)):
+            grown[:, :, at // 2 :: 2, at % 2 :: 2] = _phase(part, at)
         return grown
+
+
+def _phase(made: Tensor, at: int) -> Tensor:
+    """Of what the padded picture made, the places that are this phase's pixels."""
+    row, column = divmod(at, 2)
+    return made[:, :, row : made.shape[2] - 1 + row, column : made.shape[3] - 1 + column]
 
 
 def _joined(weight: Tensor, axis: int, phase: int) -> Tensor:

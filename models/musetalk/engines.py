@@ -4,20 +4,26 @@ import copy
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
-from models.engines.torch_engines import CudaGraphEngine, EagerEngine, has_bfloat16
+from models.engines.plans import Plans, key_here
+from models.engines.processor import has_bfloat16
+from models.engines.torch_engines import CudaGraphEngine, EagerEngine
 from models.errors import EngineUnusable
+from models.motion.tracks import HEARD_STEPS
+from models.musetalk.export import MAPS, write
+from models.musetalk.layout import LATENT
 from models.musetalk.network import LipDecoder
 from models.musetalk.networks import Networks
 from models.renderer import Home
 
 EAGER, BF16 = "eager", "bf16"
-GRAPH, COMPILED = "cuda-graph", "compiled-graph"
-ON_CPU, ON_GPU = (EAGER, BF16), (EAGER, GRAPH, COMPILED)
+GRAPH, COMPILED, TENSORRT = "cuda-graph", "compiled-graph", "tensorrt"
+ON_CPU, ON_GPU = (EAGER, BF16), (EAGER, GRAPH, COMPILED, TENSORRT)
 
 Engine = Callable[..., Tensor]  # (B, T, D) and a portrait's maps to (B, 3, h, 256), RGB 0..1
 Module = TypeVar("Module", bound=nn.Module)
@@ -32,6 +38,8 @@ class Decoders:
     built: Networks
     top: int  # first row of the face that is drawn
     home: Home
+    identity: str  # of the weights
+    batch: int
 
     def names(self) -> tuple[str, ...]:
         return ON_CPU if torch.device(self.home.device).type == "cpu" else ON_GPU
@@ -47,6 +55,8 @@ class Decoders:
             return CudaGraphEngine(self._module(half), half)
         if name == COMPILED:
             return CudaGraphEngine(_compiled(self._module(half)), half)
+        if name == TENSORRT:
+            return self._tensorrt()
         raise EngineUnusable(f"no engine {name!r}: there are {', '.join((*ON_CPU, *ON_GPU[1:]))}")
 
     def best(self) -> tuple[str, Engine]:
@@ -59,10 +69,28 @@ class Decoders:
         return EAGER, self.make(EAGER)
 
     def _preferred(self) -> list[str]:
-        asked = [] if self.home.engine is None else [self.home.engine]
+        asked = [TENSORRT] if self.home.tensorrt else []
+        if self.home.engine is not None:
+            asked.append(self.home.engine)
         if torch.device(self.home.device).type == "cuda":
             return [*asked, GRAPH]
         return [*asked, BF16] if self.home.half and has_bfloat16() else asked
+
+    def _tensorrt(self) -> Engine:
+        from models.engines.tensorrt import TensorRTEngine, build, library
+
+        library()
+        layout = self.built.layout
+        tokens = HEARD_STEPS * layout.states
+
+        def make(target: Path) -> None:
+            heard = torch.zeros(1, tokens, layout.ear_width, device=self.home.device)
+            shape = 1, layout.channels[0], LATENT, LATENT
+            maps = (torch.zeros(shape, device=self.home.device),) * len(MAPS)
+            build(write(self._module(torch.float16), heard, maps), target, self.batch)
+
+        key = key_here(f"{self.identity} {self.top}", TENSORRT, self.home.device)
+        return TensorRTEngine(Plans(self.home.plans).get(key, make))
 
     def _module(self, kind: torch.dtype) -> LipDecoder:
         return moved(LipDecoder(self.built, self.top), torch.device(self.home.device), kind)

@@ -12,6 +12,7 @@ from models.musetalk.networks import Networks, networks
 from models.musetalk.renderer import MuseTalkRenderer
 from models.renderer import Home
 from models.renderers import MUSETALK
+from models.tally import uses
 from models.weights.folder import WeightsFolder
 
 BATCH_ON_CARD, BATCH = 16, 4  # a frame's largest activations are 30 MB in 16 bits
@@ -21,22 +22,26 @@ log = logging.getLogger(__name__)
 
 def load(home: Home) -> MuseTalkRenderer:
     """Raises MissingWeights, WeightsRefused, MissingDependency."""
-    return made_of(networks(WeightsFolder(home.weights).load(str(MUSETALK.weights))), home)
+    folder, name = WeightsFolder(home.weights), str(MUSETALK.weights)
+    return made_of(networks(folder.load(name)), home, folder.pin(name).sha256)
 
 
-def made_of(built: Networks, home: Home) -> MuseTalkRenderer:
+def made_of(built: Networks, home: Home, identity: str = "unknown") -> MuseTalkRenderer:
     """With the best engine that can be had here."""
-    encoder, ears, decoders = parts_of(built, home)
+    encoder, ears, decoders = parts_of(built, home, identity)
     name, engine = decoders.best()
+    uses(MUSETALK.name, name)
     log.info("musetalk on %s: %s", home.device, name)
     return MuseTalkRenderer(encoder, engine, ears, home.device, batch_of(home), home.threads)
 
 
-def parts_of(built: Networks, home: Home) -> tuple[PortraitEncoder, Ears, Decoders]:
+def parts_of(
+    built: Networks, home: Home, identity: str = "unknown"
+) -> tuple[PortraitEncoder, Ears, Decoders]:
     device = torch.device(home.device)
     encoder = moved(PortraitEncoder(built), device).eval()
     ears = Ears(moved(built.ears, device).eval(), device)
-    return encoder, ears, Decoders(built, SHOWN_FROM, home)
+    return encoder, ears, Decoders(built, SHOWN_FROM, home, identity, batch_of(home))
 
 
 def batch_of(home: Home) -> int:

@@ -18,6 +18,7 @@ from models.musetalk.renderer import MuseTalkRenderer
 from models.musetalk.sound import listen
 from models.portrait.face import Face, Picture
 from models.renderer import Home
+from models.renderers import MUSETALK
 from models.weights.folder import WeightsFolder
 
 COMPARED = 2  # frames: a processor takes ten seconds for each
@@ -38,7 +39,9 @@ def ready(
     engine: str, home: Home, portrait: tuple[Picture, Face], look: Look, given: Sound
 ) -> Ready:
     """Raises MissingWeights, WeightsRefused, EngineUnusable."""
-    encoder, ears, decoders = parts_of(networks(WeightsFolder(home.weights).load("musetalk")), home)
+    folder, name = WeightsFolder(home.weights), str(MUSETALK.weights)
+    built, identity = networks(folder.load(name)), folder.pin(name).sha256
+    encoder, ears, decoders = parts_of(built, home, identity)
     reference, made = decoders.make(EAGER), decoders.make(engine)
     batch = batch_of(home)
     renderer = MuseTalkRenderer(encoder, made, ears, home.device, batch, home.threads)

@@ -1,20 +1,23 @@
 """Every engine draws the reference's picture, within what its numbers allow."""
 
 import logging
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
 from models.engines.numerics import deviation
+from models.engines.onnx_runtime import OnnxEngine
 from models.errors import EngineUnusable
-from models.musetalk.engines import BF16, COMPILED, EAGER, GRAPH, moved
+from models.musetalk.engines import BF16, COMPILED, EAGER, GRAPH, TENSORRT, moved
+from models.musetalk.export import write
 from models.renderer import Home
 from tests.models.musetalk import published
 from tests.models.musetalk.random_parts import RandomParts, random_parts
 
 FRAMES = 2
-ON_A_CARD_DB = {EAGER: 50, GRAPH: 40, COMPILED: 40}
+ON_A_CARD_DB = {EAGER: 50, GRAPH: 40, COMPILED: 40, TENSORRT: 40}
 
 
 @pytest.fixture(scope="module")
@@ -53,13 +56,23 @@ def test_an_engine_that_cannot_be_had_is_one_line_and_the_next_best(
 ) -> None:
     if torch.cuda.is_available():
         pytest.skip("this machine has a card")
-    for name in (GRAPH, COMPILED):
-        with pytest.raises(EngineUnusable, match="NVIDIA card"):
+    for name in (GRAPH, COMPILED, TENSORRT):
+        with pytest.raises(EngineUnusable, match=r"NVIDIA card|TensorRT is not installed"):
             parts.decoders.make(name)
     asked = random_parts(Home(engine=GRAPH, half=False), published.TINY).decoders
     with caplog.at_level(logging.WARNING):
         assert asked.best()[0] == EAGER
     assert len(caplog.records) == 1
+
+
+def test_the_written_graph_draws_the_same_for_any_number_of_frames(parts: RandomParts) -> None:
+    """What TensorRT is built from, run by another runtime."""
+    pytest.importorskip("onnxruntime")
+    module = parts.decoders._module(torch.float32)
+    engine = OnnxEngine(write(module, parts.heard(2), parts.maps), 1)
+    for frames in (1, 3):
+        found = engine(parts.heard(frames), *parts.maps)
+        assert (found - drawn(parts, EAGER, frames)).abs().max() < 1e-4
 
 
 def test_an_unknown_engine_lists_those_there_are(parts: RandomParts) -> None:
@@ -69,10 +82,12 @@ def test_an_unknown_engine_lists_those_there_are(parts: RandomParts) -> None:
 
 @pytest.mark.gpu
 @pytest.mark.parametrize("name", list(ON_A_CARD_DB))
-def test_a_card_draws_the_cpu_s_picture(parts: RandomParts, name: str) -> None:
+def test_a_card_draws_the_cpu_s_picture(parts: RandomParts, tmp_path: Path, name: str) -> None:
     if not torch.cuda.is_available():
         pytest.skip("no CUDA device: the card's engines are NOT tested here")
-    there = random_parts(Home(device="cuda"), published.TINY)
+    if name == TENSORRT:
+        pytest.importorskip("tensorrt")
+    there = random_parts(Home(device="cuda", plans=tmp_path), published.TINY)
     found = drawn(there, name, frames=8)[:FRAMES]
     reference = drawn(parts, EAGER, frames=8)[:FRAMES]
     assert deviation(found, reference).psnr_db >= ON_A_CARD_DB[name]
