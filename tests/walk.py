@@ -111,10 +111,10 @@ def walk(readme: str, here: Walk) -> None:
     """Each section in its order; the one for programs against what `make up` started."""
     first, *rest = commands(section(readme, ""))
     here.paste(first)
-    here.paste(f"python - <<'END'{MAKE_INPUTS}END\ncp portrait.jpg me.jpg")
-    words = "Hello, I am new here."
-    for name in ("speech.txt", "talk.txt"):
-        (here.folder / name).write_text(words, encoding="utf-8")
+    here.paste(
+        f"python - <<'END'{MAKE_INPUTS}END\ncp portrait.jpg me.jpg; cp demo/script.txt talk.txt"
+    )
+    (here.folder / "speech.txt").write_text("Hello, I am new here.", encoding="utf-8")
     here.paste_all(rest)
     here.paste_all(commands(section(readme, "What it does")))
     up, *beside = commands(section(readme, "On a server"))
