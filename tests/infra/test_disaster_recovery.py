@@ -147,7 +147,7 @@ def told(folder: Path) -> float:
             [sys.executable, "-m", "infra.autoscaler"], env=dict(os.environ) | given, stderr=out
         )
     try:
-        return eventually(lambda: _metric(port), 30, log.read_text)
+        return eventually(lambda: _metric(port), 90, log.read_text)
     finally:
         exporter.terminate()
         exporter.wait(10)
