@@ -75,7 +75,8 @@ def test_a_video_goes_through_prefect_and_comes_back(
     video = asked(client, video_body(client, priority="high"))
     run = run_of(prefect, video)
     assert run["work_queue_name"] == "high"
-    assert set(run["tags"]) == {"caller:whole", f"video:{video}"}
+    request = client.get(f"/v1/videos/{video}").json()["request_id"]
+    assert set(run["tags"]) == {"caller:whole", f"video:{video}", f"request:{request}"}
     assert run["parameters"]["request"]["portrait"]["image"].startswith("store:uploads/")
     assert run["parameters"]["request"]["delivery"]["key_prefix"] == f"videos/{video}"
     prefect.move(run["id"], "RUNNING")

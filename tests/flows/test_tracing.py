@@ -112,7 +112,8 @@ def test_a_server_that_never_answers_holds_up_no_video(
 
 
 def test_without_keys_nothing_of_it_is_even_loaded() -> None:
-    program = "import sys, flows.avatar_video; print(*(m for m in sys.modules if m.startswith('models.tracing')))"
+    told = "print(*(name for name in sys.modules if name.startswith('models.tracing')))"
+    program = f"import sys, flows.avatar_video; {told}"
     run = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )
