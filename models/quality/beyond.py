@@ -15,7 +15,7 @@ from models.quality.sync import Sync, sync_of
 from models.quality.verdict import at_least, at_most, unmeasured
 
 MIN_SOUND_LIKENESS = 0.8
-MIN_SYNC, MAX_LAG_S = 0.6, 0.05
+MIN_SYNC, MIN_REACH, MAX_LAG_S = 0.6, 0.15, 0.05
 MAX_BACK = 0.4  # of the median change
 MAX_EDGE, MAX_FLICKER = 6.0, 1.5  # levels of luma
 MIN_UPPER_FACE, MAX_MISFIT = 0.8, 0.06
@@ -41,10 +41,12 @@ def sync(frames: Frames, speech: Speech, fps: Fraction) -> tuple[Check, Check]:
             unmeasured("sync_correlation", f">= {MIN_SYNC}", why),
             unmeasured("sync_lag_s", f"<= {MAX_LAG_S}", why),
         )
-    best: Sync = max(found, key=lambda each: each.correlation)
+    moving = [each for each in found if each.reach >= MIN_REACH]
+    best: Sync = max(moving or found, key=lambda each: each.correlation)
     late = "lips late" if best.lag_s > 0 else "lips early"
+    alike = best.correlation if moving else 0.0  # what hardly moves is alike by its noise
     return (
-        at_least("sync_correlation", best.correlation, MIN_SYNC),
+        at_least("sync_correlation", alike, MIN_SYNC, f"opens {best.reach:.2f} of what is wanted"),
         at_most("sync_lag_s", abs(best.lag_s), MAX_LAG_S, late if best.lag_s else ""),
     )
 

@@ -26,6 +26,7 @@ LEAST_SPREAD = 0.012  # S, standard deviation of what the sound wants
 class Sync:
     correlation: float  # Pearson's r at the best lag
     lag_s: float  # > 0: the lips are late
+    reach: float  # how far they open for what the sound wants, the slope of the line through both
 
 
 def wanted_opening(heard: Heard) -> F32:
@@ -49,7 +50,8 @@ def sync_of(opening: F32, times_s: F64, wanted: F32) -> Sync | None:
     said = np.stack([np.interp(rows - lag, np.arange(len(wanted)), wanted) for lag in lags])
     likeness = _correlation(seen, said)
     best = int(likeness.argmax())
-    return Sync(float(likeness[best]), float(lags[best]) / MOUTH_RATE_HZ)
+    reach = float(likeness[best] * seen.std() / max(float(said[best].std()), 1e-9))
+    return Sync(float(likeness[best]), float(lags[best]) / MOUTH_RATE_HZ, reach)
 
 
 def _correlation(seen: F64, said: F64) -> F64:

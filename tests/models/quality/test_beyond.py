@@ -65,6 +65,11 @@ def test_lips_that_do_not_move_fail_where_the_sound_wants_them_to() -> None:
     assert not beyond.sync(frozen, SPEECH, FPS)[0].passed
 
 
+def test_lips_that_only_tremble_are_not_taken_to_speak() -> None:
+    trembling = replace(frames(), opening=0.05 * frames().opening)
+    assert not beyond.sync(trembling, SPEECH, FPS)[0].passed
+
+
 def test_without_speech_there_is_no_sync_to_judge() -> None:
     silent = Speech(np.zeros(1000, np.float32), None)
     assert not any(check.measured for check in beyond.sync(frames(), silent, FPS))
