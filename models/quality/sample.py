@@ -6,7 +6,7 @@ from models.arrays import F32, Bool
 from models.motion.tracks import MOUTH_CHANNELS, MotionTrack
 from models.quality.measured import Indices
 
-MAX_FRAMES = 120
+MAX_FRAMES = 108
 GAP, CLOSURE = MOUTH_CHANNELS.index("gap"), MOUTH_CHANNELS.index("closure")
 CLOSED = 0.95  # of the closure channel: the lips must touch
 BLINKING = 0.97
