@@ -33,7 +33,7 @@ from prefect.exceptions import PrefectHTTPStatusError
 
 from models.errors import ServiceUnavailable
 from models.fair_share import CALLER, WAITING
-from tasks.dispatch import VIDEO
+from models.journal import VIDEO
 
 LOOK_S = 1.0
 UNSERVED_S = 8.0  # a free worker takes a run sooner
