@@ -42,12 +42,13 @@ class WinogradConv(nn.Module):
 
     def __init__(self, conv: nn.Conv2d) -> None:
         super().__init__()
-        made = torch.tensor(_OF_WEIGHTS, dtype=torch.float64)
+        device = conv.weight.device
+        made = torch.tensor(_OF_WEIGHTS, dtype=torch.float64, device=device)
         weights = torch.einsum("ai,bj,ocij->abco", made, made, conv.weight.double())
         self.register_buffer("weights", weights.flatten(0, 1).float().contiguous())
         self.register_buffer("bias", None if conv.bias is None else conv.bias.detach().clone())
-        self.register_buffer("entering", _both_ways(_TO_TILES))
-        self.register_buffer("leaving", _both_ways(_FROM_TILES))
+        self.register_buffer("entering", _both_ways(_TO_TILES).to(device))
+        self.register_buffer("leaving", _both_ways(_FROM_TILES).to(device))
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to (B, O, H, W), channels last."""

@@ -11,6 +11,7 @@ from torch import Tensor
 from models.contracts import Look
 from models.errors import EngineUnusable
 from models.mesh.canvas import Canvas, frame_portrait
+from models.mesh.mouthed import TalkingPortrait
 from models.mesh.placement import placed
 from models.motion.files import load_track, save_track
 from models.motion.tracks import MotionTrack
@@ -24,7 +25,7 @@ from models.musetalk.crop import (
 )
 from models.musetalk.loading import made_of
 from models.musetalk.networks import Networks, networks
-from models.musetalk.renderer import MuseTalkRenderer, TalkingPortrait
+from models.musetalk.renderer import MuseTalkRenderer
 from models.portrait.face import Face, Picture
 from models.renderer import Home, Span
 from tests.models.musetalk import published

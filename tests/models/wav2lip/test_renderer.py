@@ -10,6 +10,7 @@ from torch import Tensor
 from models.contracts import Look
 from models.errors import EngineUnusable
 from models.mesh.grid import grid_for
+from models.mesh.mouthed import TalkingPortrait
 from models.mesh.overlay import CpuOverlay, TorchOverlay, place_of
 from models.mesh.patch import FaceBox, colour_offset
 from models.mesh.placement import placed
@@ -19,7 +20,7 @@ from models.renderer import Home, Span
 from models.wav2lip.crop import face_box, face_picture, opacity, shown_from
 from models.wav2lip.folding import Folded
 from models.wav2lip.loading import made_of
-from models.wav2lip.renderer import TalkingPortrait, Wav2LipRenderer
+from models.wav2lip.renderer import Wav2LipRenderer
 from tests.models.renderers.scenes import lively
 
 Portrait = tuple[Picture, Face]

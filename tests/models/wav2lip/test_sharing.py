@@ -9,11 +9,12 @@ import torch
 
 from models.arrays import U8
 from models.contracts import Look
+from models.mesh.mouthed import TalkingPortrait
 from models.portrait.face import Face, Picture
 from models.renderer import Home, Span
 from models.wav2lip.folding import Folded
 from models.wav2lip.loading import made_of
-from models.wav2lip.renderer import TalkingPortrait, Wav2LipRenderer
+from models.wav2lip.renderer import Wav2LipRenderer
 from tests.models.renderers.scenes import frames_of, lively
 
 Portrait = tuple[Picture, Face]
