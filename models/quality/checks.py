@@ -100,7 +100,9 @@ def _follows(command: F32, measured: F32) -> tuple[float, float]:
 def closures(frames: Frames, motion: MotionTrack) -> Check:
     """The widest opening among the frames whose lips are commanded to touch.
 
-    Landmarks that see no opening see no unclosed lips either; pixels only tell frames apart.
+    Landmarks that see no opening see no unclosed lips either. Pixels only tell frames apart: lips
+    that landmarks see open, beside others that they see closed, must have moved too. A mark in the
+    picture makes landmarks tremble by a hundredth of S.
     """
     wanted = sample.closed(motion)[frames.index] & np.isfinite(frames.opening)
     name, bar = "closed_lips_opening", MAX_CLOSED_OPENING + CLOSED_DOUBT_PX / frames.short_side_px
@@ -108,7 +110,10 @@ def closures(frames: Frames, motion: MotionTrack) -> Check:
         return unmeasured(name, f"<= {bar:.3f}", "no closure is commanded")
     if _speaks(frames, motion) and _followed(frames, motion)["landmarks"][1] < LEAST_SIGHT:
         return unmeasured(name, f"<= {bar:.3f}", "the landmark model is blind to these lips")
-    return at_most(name, float(frames.opening[wanted].max()), bar, f"{wanted.sum()} frames")
+    opening, travel = frames.opening[wanted], frames.travel[wanted]
+    moved = np.median(opening) + np.maximum(0, travel - np.median(travel))
+    widest = float(np.fmin(opening, moved).max())
+    return at_most(name, widest, bar, f"landmarks {opening.max():.3f}; {wanted.sum()} frames")
 
 
 def blink_depth(frames: Frames, motion: MotionTrack) -> Check:

@@ -160,6 +160,16 @@ def test_where_landmarks_see_no_opening_closures_are_not_measured() -> None:
     assert "blind" in check.detail
 
 
+@pytest.mark.parametrize(("moved", "passes"), [(0.0, True), (0.04, False)])
+def test_one_closure_is_missed_where_the_pixels_moved_too(moved: float, *, passes: bool) -> None:
+    """Landmarks tremble; lips that are open in truth have moved away from the closed ones."""
+    seen = frames()
+    missed = int(np.flatnonzero(sample.closed(motion()))[7])
+    seen.opening[missed] = 0.04
+    seen.travel[missed] += moved
+    assert checks.closures(seen, motion()).passed == passes
+
+
 def test_late_landmarks_do_not_hide_behind_being_blind() -> None:
     late = frames()
     late = replace(late, opening=np.roll(late.opening, 6), travel=np.roll(late.travel, 6))
