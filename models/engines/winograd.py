@@ -11,6 +11,7 @@ from torch.nn import functional
 
 TILE, MADE = 6, 4
 LEAST_CHANNELS = 128  # with fewer, moving the tiles takes longer than it saves
+MOST_CHANNELS = 384  # with more, weights of 36 values for 9 take more memory than they are worth
 HELD_BYTES = 16 << 20  # tiles at once: more leave the cache
 
 _TO_TILES = (
@@ -79,6 +80,7 @@ def suits(conv: nn.Module) -> bool:
         and (conv.kernel_size, conv.stride, conv.padding) == ((3, 3), (1, 1), (1, 1))
         and conv.groups == 1
         and min(conv.in_channels, conv.out_channels) >= LEAST_CHANNELS
+        and max(conv.in_channels, conv.out_channels) <= MOST_CHANNELS
     )
 
 

@@ -30,7 +30,9 @@ def test_frames_that_fit_into_no_cache_are_taken_apart() -> None:
         assert (WinogradConv(plain)(x) - plain(x)).abs().max() < 1e-4
 
 
-@pytest.mark.parametrize("other", [conv(64), conv(kernel=1), conv(stride=2), nn.Linear(3, 3)])
+@pytest.mark.parametrize(
+    "other", [conv(64), conv(512), conv(kernel=1), conv(stride=2), nn.Linear(3, 3)]
+)
 def test_what_would_not_gain_does_not_suit(other: nn.Module) -> None:
     assert not suits(other)
 
