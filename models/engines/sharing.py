@@ -8,6 +8,7 @@ for few frames at a time is never behind more than one request of each other job
 import threading
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
 
 import torch
@@ -96,10 +97,11 @@ class SharedEngine:
         return request.drawn[0] if len(request.drawn) == 1 else torch.cat(request.drawn)
 
     def withdraw(self, request: Request) -> None:
-        """Nobody wants it any more."""
+        """Nobody wants it any more; a thread that still waits for it is told."""
         with self._line:
             if request in self._waiting:
                 self._waiting.remove(request)
+                request.failure = request.failure or CancelledError("withdrawn")
 
     def __call__(self, rows: Tensor, *constants: Tensor) -> Tensor:
         return self.result(self.submit(rows, constants))

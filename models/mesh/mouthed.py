@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from models.arrays import U8
 from models.engines.memory import BatchLimit, in_batches
-from models.engines.sharing import SharedEngine
+from models.engines.sharing import Request, SharedEngine
 from models.engines.streams import delivered
 from models.mesh.overlay import CpuOverlay, Place, TorchOverlay
 from models.mesh.patch import colour_offset
@@ -49,23 +50,36 @@ class MouthedRenderer(ABC):
         self.shared = SharedEngine(decoder, batch, mixes=getattr(decoder, "mixes", False))
         self._mesh = MeshRenderer(device, batch)
         on_cpu = self._device.type == "cpu"
+        self._beside = ThreadPoolExecutor(1, thread_name_prefix="mouth") if on_cpu else None
         self._overlay = CpuOverlay(CpuSampler()) if on_cpu else TorchOverlay(TorchSampler())
 
     def render(self, prepared: TalkingPortrait, motion: MotionTrack, span: Span) -> Iterator[U8]:
         heard = self._hearing(motion)
 
         def make(part: Span) -> Tensor:
-            """The network may draw for others too, while the mesh moves the head."""
+            """The network draws, for others too, while the mesh moves the head."""
             asked = self.shared.submit(heard(part), prepared.maps)
+            drawn = self._drawn(asked)
             try:
                 frames, places = self._mesh.without_mouth(prepared.mesh, motion, part)
-                pictures = self._pictures(prepared, self.shared.result(asked))
+                pictures = self._pictures(prepared, drawn())
                 self._overlay(frames, pictures, places, prepared.place)
             finally:
                 self.shared.withdraw(asked)
             return frames
 
         return delivered(in_batches(span, self._at_once, make), self._device)
+
+    def _drawn(self, asked: Request) -> Callable[[], Tensor]:
+        """Waits for it. A card is given its work here, a processor's cores beside us."""
+        if self._beside is None:
+            return lambda: self.shared.result(asked)
+
+        def result() -> Tensor:
+            with torch.inference_mode():
+                return self.shared.result(asked)
+
+        return self._beside.submit(result).result
 
     @abstractmethod
     def _hearing(self, motion: MotionTrack) -> Callable[[Span], Tensor]:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from concurrent.futures import CancelledError
 
 import pytest
 import torch
@@ -79,6 +80,14 @@ def test_a_job_that_gave_up_is_not_drawn(adds: Adds) -> None:
     shared.withdraw(given_up)
     assert torch.equal(shared(rows_of(2, 2), *constant_of(2)), rows_of(2, 2) + 1)
     assert len(adds.seen) == 1
+
+
+def test_a_thread_that_waits_for_what_was_given_up_is_told(adds: Adds) -> None:
+    shared = SharedEngine(adds, BATCH, mixes=True)
+    given_up = shared.submit(rows_of(1, 4), constant_of(1))
+    shared.withdraw(given_up)
+    with pytest.raises(CancelledError):
+        shared.result(given_up)
 
 
 def test_many_threads_each_get_their_own(adds: Adds) -> None:
