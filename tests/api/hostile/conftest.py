@@ -17,7 +17,7 @@ from tests.api.running import Api, gateway_process
 from tests.orchestra import free_port
 
 GROWTH_MB = 300  # of all of it together: what the allocator keeps of the largest pictures
-CHANGING = ("leases", "alembic_version")
+CHANGING = ("leases", "alembic_version", "forgotten")  # the last: what a deletion still has to do
 MB = 1_000_000
 
 
