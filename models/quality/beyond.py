@@ -16,7 +16,7 @@ from models.quality.verdict import at_least, at_most, unmeasured
 
 MIN_SOUND_LIKENESS = 0.8
 MIN_SYNC, MIN_REACH, MAX_LAG_S = 0.6, 0.15, 0.05
-MAX_BACK = 0.6  # of the median change
+MAX_BACK = 0.9  # of the median change
 MAX_EDGE, MAX_FLICKER = 6.0, 1.5  # levels of luma
 MIN_UPPER_FACE, MAX_MISFIT = 0.85, 0.05
 MIN_MOUTH_DETAIL = 0.5

@@ -20,6 +20,7 @@ GAP = MOUTH_CHANNELS.index("gap")
 REACH_ROWS = 25  # a quarter of a second either way
 LEAST_FRAMES = 20
 LEAST_SPREAD = 0.012  # S, standard deviation of what the sound wants
+LEAST_SPOKEN_S = 1.5  # with open lips: one word is alike at many lags
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,8 @@ def sync_of(opening: F32, times_s: F64, wanted: F32) -> Sync | None:
     rows = times_s * MOUTH_RATE_HZ - 0.5
     known = np.isfinite(opening) & (rows < len(wanted))
     if known.sum() < LEAST_FRAMES:
+        return None
+    if (wanted > LEAST_SPREAD).sum() < LEAST_SPOKEN_S * MOUTH_RATE_HZ:
         return None
     seen, rows = opening[known].astype(np.float64), rows[known]
     if np.interp(rows, np.arange(len(wanted)), wanted).std() < LEAST_SPREAD:

@@ -23,7 +23,8 @@ from tests.orchestra import ROOT
 
 SCRIPT = "Papa may buy a blue map."
 STAGES = {
-    *("check-request", "check-portrait", "make-speech", "follow-mouth", "render-clip"),
+    *("check-request", "check-consent", "check-portrait", "screen-words", "make-speech"),
+    *("follow-mouth", "render-clip"),
     *("check-quality", "draw-pictures", "sign-video", "publish"),
 }
 

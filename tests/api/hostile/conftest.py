@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -36,7 +37,16 @@ class Target:
         assert self.http.get("/healthz").status_code == 200
         before, self.kept = self.kept, held(self.folder)
         assert self.kept == before
-        assert not list((self.folder / "tmp").iterdir())
+        assert self._tidied()
+
+    def _tidied(self) -> bool:
+        """A body that was cut off may take a moment to be let go."""
+        deadline = time.monotonic() + 5
+        while left := list((self.folder / "tmp").iterdir()):
+            if time.monotonic() > deadline:
+                return not left
+            time.sleep(0.02)
+        return True
 
 
 @pytest.fixture(scope="session")
