@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from torch import Tensor, nn
 
-from models.engines.torch_engines import laid_out
+from models.engines.torch_engines import EagerEngine, laid_out
+from models.renderer import Home
 
 ROWS = 4  # at once: no slower than more, and whatever the number of threads draws the same
 
@@ -36,3 +37,12 @@ class CrewEngine:
                 return made.float()
 
         return torch.cat(list(self._pool.map(drawn, places)))
+
+
+def eager(
+    module: nn.Module, home: Home, kind: torch.dtype = torch.float32
+) -> CrewEngine | EagerEngine:
+    """Torch's own kernels, whichever way keeps this device busy."""
+    if torch.device(home.device).type == "cpu":
+        return CrewEngine(module, kind, home.threads)
+    return EagerEngine(module, kind)

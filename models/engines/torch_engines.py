@@ -6,7 +6,6 @@ from itertools import zip_longest
 import torch
 from torch import Tensor, nn
 
-from models.engines.threads import torch_threads
 from models.errors import EngineUnusable
 
 
@@ -23,17 +22,13 @@ class EagerEngine:
 
     mixes = True  # constants may differ from row to row
 
-    def __init__(
-        self, module: nn.Module, kind: torch.dtype = torch.float32, threads: int = 1
-    ) -> None:
-        self._module = laid_out(module)
-        self._kind, self._threads = kind, threads
+    def __init__(self, module: nn.Module, kind: torch.dtype = torch.float32) -> None:
+        self._module, self._kind = laid_out(module), kind
 
     def __call__(self, batch: Tensor, *constant: Tensor) -> Tensor:
         same = [each.to(self._kind, memory_format=torch.channels_last) for each in constant]
-        with torch_threads(self._threads):
-            drawn: Tensor = self._module(batch, *same)
-            return drawn.float()
+        drawn: Tensor = self._module(batch, *same)
+        return drawn.float()
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,10 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from models.engines.crew import eager
 from models.engines.plans import Plans, key_here
 from models.engines.processor import has_bfloat16
-from models.engines.torch_engines import CudaGraphEngine, EagerEngine
+from models.engines.torch_engines import CudaGraphEngine
 from models.errors import EngineUnusable
 from models.motion.tracks import HEARD_STEPS
 from models.musetalk.export import MAPS, write
@@ -47,9 +48,9 @@ class Decoders:
     def make(self, name: str) -> Engine:
         """Raises EngineUnusable."""
         if name == EAGER:
-            return EagerEngine(self._module(torch.float32), threads=self.home.threads)
+            return eager(self._module(torch.float32), self.home)
         if name == BF16:
-            return EagerEngine(self._module(torch.bfloat16), torch.bfloat16, self.home.threads)
+            return eager(self._module(torch.bfloat16), self.home, torch.bfloat16)
         half = torch.float16 if self.home.half else torch.float32
         if name == GRAPH:
             return CudaGraphEngine(self._module(half), half)

@@ -7,16 +7,16 @@ from functools import partial
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from models.engines.calibrate import measured_ranges
-from models.engines.crew import CrewEngine
+from models.engines.crew import eager
 from models.engines.graph import Int8
 from models.engines.numerics import deviation
 from models.engines.onnx_runtime import OnnxEngine
 from models.engines.plans import Plans, key_here
 from models.engines.processor import has_bfloat16
-from models.engines.torch_engines import CudaGraphEngine, EagerEngine
+from models.engines.torch_engines import CudaGraphEngine
 from models.engines.winograd import quickened
 from models.errors import EngineUnusable
 from models.renderer import Home
@@ -54,12 +54,12 @@ class Decoders:
         Raises EngineUnusable.
         """
         if name == EAGER:
-            return self._eager(self._module())
+            return eager(self._module(), self.home)
         if name == WINOGRAD:
-            return self._eager(quickened(self._module()))
+            return eager(quickened(self._module()), self.home)
         if name == BF16:
             module = self._module().shortened(torch.bfloat16)
-            return self._eager(module, torch.bfloat16)
+            return eager(module, self.home, torch.bfloat16)
         if name == GRAPH:
             half = torch.float16 if self.home.half else torch.float32
             return CudaGraphEngine(self._module().shortened(half), half)
@@ -73,11 +73,6 @@ class Decoders:
             made = self._plan(name, maps, samples, partial(_swapped, build, self.batch))
             return TensorRTEngine(made)
         raise EngineUnusable(f"no engine {name!r}: there are {', '.join((*ON_CPU, *ON_GPU[1:]))}")
-
-    def _eager(self, module: nn.Module, kind: torch.dtype = torch.float32) -> Engine:
-        if torch.device(self.home.device).type == "cpu":
-            return CrewEngine(module, kind, self.home.threads)
-        return EagerEngine(module, kind)
 
     def best(self, maps: Maps) -> tuple[str, Engine]:
         """The first of the preferred ones that can be had here; others are told in one line."""

@@ -2,23 +2,14 @@
 
 import pytest
 import torch
-from torch import Tensor, nn
 
 from models.engines.threads import torch_threads
-from models.engines.torch_engines import EagerEngine
 
 
-class Counts(nn.Module):
-    """Draws how many threads there are."""
-
-    def forward(self, batch: Tensor, *constant: Tensor) -> Tensor:
-        return torch.full((len(batch), 1), float(torch.get_num_threads()))
-
-
-def test_a_network_has_its_threads_and_leaves_the_process_its_own() -> None:
+def test_torch_has_the_threads_for_as_long_as_it_takes() -> None:
     before = torch.get_num_threads()
-    engine = EagerEngine(Counts(), threads=before + 2)
-    assert engine(torch.zeros(3, 1)).tolist() == [[before + 2]] * 3
+    with torch_threads(before + 2):
+        assert torch.get_num_threads() == before + 2
     assert torch.get_num_threads() == before
 
 
