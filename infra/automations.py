@@ -8,24 +8,21 @@ In a queue each run is late, as Prefect calls it, until its turn comes. So a poo
 run: runs are late in it, and for long none has begun.
 """
 
-import logging
-import sys
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-import httpx
 from prefect.blocks.webhook import Webhook
-from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.events.actions import CallWebhook
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
-from prefect.settings import get_current_settings
 from prefect.types import SecretDict
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from models.errors import AvatarError, PrefectFailed, ServiceUnavailable
+from infra.set_up import run
 
 BLOCK = "avatar-alertmanager"
 CRASHED, LATE = "avatar-run-crashed", "avatar-run-late"
@@ -34,8 +31,6 @@ OURS = {"prefect.resource.role": "tag", "prefect.resource.id": "prefect.tag.avat
 BEGUN = ("Pending", "Running", "Completed", "Failed", "Crashed", "Cancelling", "Cancelled")
 LATE_AFTER = timedelta(minutes=30)
 POOL = 'event.resource_in_role["work-pool"].name'
-
-log = logging.getLogger("infra.automations")
 
 
 class AutomationSettings(BaseSettings):
@@ -115,12 +110,17 @@ def make(
 
 
 def _make(client: SyncPrefectClient, automation: AutomationCore) -> str:
+    """What is as it should be stays untouched: an update begins a trigger's waiting anew."""
     there = client.read_automations_by_name(automation.name)
+    for surplus in there[1:]:  # of machines that were set up at once
+        client.delete_automation(surplus.id)
     if not there:
         client.create_automation(automation)
         return f"automation {automation.name}: made"
+    if there[0].model_dump(exclude={"id"}) == automation.model_dump():
+        return f"automation {automation.name}: is there"
     client.update_automation(there[0].id, automation)
-    return f"automation {automation.name}: is up to date"
+    return f"automation {automation.name}: brought up to date"
 
 
 def _drop(client: SyncPrefectClient, name: str) -> str:
@@ -129,29 +129,5 @@ def _drop(client: SyncPrefectClient, name: str) -> str:
     return f"automation {name}: not wanted, since AVATAR_ALERTMANAGER is not set"
 
 
-def main() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    try:
-        for line in _made(AutomationSettings()):
-            log.info(line)
-    except AvatarError as error:
-        sys.exit(f"error: {error}")
-
-
-def _made(settings: AutomationSettings) -> list[str]:
-    url = get_current_settings().api.url
-    if not url:
-        raise PrefectFailed("PREFECT_API_URL is not set: name the Prefect server's API in it")
-    try:
-        with get_client(sync_client=True) as client:
-            return make(client, settings.alertmanager)
-    except httpx.TransportError as error:
-        raise ServiceUnavailable(
-            f"Prefect's API at {url} does not answer ({type(error).__name__}): start it with "
-            "`prefect server start`, or name another in PREFECT_API_URL"
-        ) from error
-
-
 if __name__ == "__main__":
-    main()
+    run(partial(make, alertmanager=AutomationSettings().alertmanager))

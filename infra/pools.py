@@ -3,25 +3,21 @@
 What is there already stays: runs, queues of the operator's own, limits and pauses.
 """
 
-import logging
-import sys
+from functools import partial
 from typing import Any
 
-import httpx
-from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 from prefect.exceptions import ObjectNotFound
-from prefect.settings import get_current_settings
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from infra.set_up import run
 from infra.worker.worker import WarmProcessWorker
-from models.errors import AvatarError, InvalidRequest, PrefectFailed, ServiceUnavailable
+from models.errors import InvalidRequest
 
 VARIABLES = {"preload", "max_runs", "max_memory_mb", "memory_limit_mb", "timeout_s"}
 QUEUES = {"high": 1, "default": 2, "batch": 3}  # priority: 1 is served first
-
-log = logging.getLogger("infra.pools")
 
 
 class PoolSettings(BaseSettings):
@@ -97,29 +93,5 @@ def _queue(client: SyncPrefectClient, pool: str, name: str) -> str:
     return f"moved to priority {priority}"
 
 
-def main() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    try:
-        for line in _make(PoolSettings()):
-            log.info(line)
-    except AvatarError as error:
-        sys.exit(f"error: {error}")
-
-
-def _make(settings: PoolSettings) -> list[str]:
-    url = get_current_settings().api.url
-    if not url:
-        raise PrefectFailed("PREFECT_API_URL is not set: name the Prefect server's API in it")
-    try:
-        with get_client(sync_client=True) as client:
-            return make_pools(client, settings)
-    except httpx.TransportError as error:
-        raise ServiceUnavailable(
-            f"Prefect's API at {url} does not answer ({type(error).__name__}): start it with "
-            "`prefect server start`, or name another in PREFECT_API_URL"
-        ) from error
-
-
 if __name__ == "__main__":
-    main()
+    run(partial(make_pools, settings=PoolSettings()))

@@ -10,9 +10,10 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.objects import State, StateType
+from prefect.events.schemas.automations import AutomationCore
 from prefect.states import Crashed, Pending, Running
 
-from infra.automations import ALERTS, make
+from infra.automations import ALERTS, CRASHED, make
 from tests.api.receiving import Receiver
 from tests.infra.monitoring.watching import address, alerting, listener, told
 from tests.orchestra import server_in
@@ -52,6 +53,12 @@ def names(client: SyncPrefectClient) -> list[str]:
     return sorted(each.name for each in client.read_automations())
 
 
+def triggers(client: SyncPrefectClient) -> set[str]:
+    """Their ids: Prefect makes a new one with each update, and forgets how long it has waited."""
+    answer = client.request("POST", "/automations/filter", json={})
+    return {each["trigger"]["id"] for each in answer.json()}
+
+
 def test_a_crashed_run_is_told_with_its_reason(listener: Receiver, tmp_path: Path) -> None:
     reason = 'its process was ended by "SIGKILL"'
     with told_by_prefect(tmp_path, listener) as client:
@@ -82,6 +89,22 @@ def test_a_pool_in_which_no_late_run_begins_is_told_and_a_busy_one_is_not(
         in (attachment["text"])
     )
     assert not [one for one in listener.messages if "pool busy" in one.body.decode()]
+
+
+def test_what_is_as_it_should_be_goes_on_waiting_and_a_second_one_is_dropped(
+    tmp_path: Path,
+) -> None:
+    with server_in(tmp_path / "prefect") as server, server.client() as client:
+        make(client, "http://127.0.0.1:9093")
+        before = triggers(client)
+        said = make(client, "http://127.0.0.1:9093/")
+        assert [line.rpartition(": ")[2] for line in said] == ["is there", "is there"]
+        assert triggers(client) == before
+        (crashed,) = client.read_automations_by_name(CRASHED)
+        client.create_automation(AutomationCore.model_validate(crashed.model_dump()))
+        said = make(client, "http://127.0.0.1:9093", SOON)
+        assert [line.rpartition(": ")[2] for line in said] == ["is there", "brought up to date"]
+        assert names(client) == sorted(ALERTS)
 
 
 @pytest.mark.parametrize("alert", ALERTS.values())

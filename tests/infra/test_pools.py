@@ -1,8 +1,5 @@
 """Pools and queues in Prefect's real API."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -76,20 +73,3 @@ def test_a_pool_of_another_type_is_not_taken_over(
     client.create_work_pool(WorkPoolCreate(name=settings.gpu, type="process"))
     with pytest.raises(InvalidRequest, match=f"{settings.gpu} is of type process"):
         make_pools(client, settings)
-
-
-@pytest.mark.parametrize(
-    ("url", "reason"),
-    [("http://127.0.0.1:9/api", "does not answer"), ("", "PREFECT_API_URL is not set")],
-)
-def test_without_a_server_it_says_what_to_start(url: str, reason: str) -> None:
-    run = subprocess.run(
-        [sys.executable, "-m", "infra.pools"],
-        env=os.environ | {"PREFECT_API_URL": url, "PREFECT_CLIENT_MAX_RETRIES": "0"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert run.returncode == 1
-    assert reason in run.stderr
-    assert "Traceback" not in run.stderr

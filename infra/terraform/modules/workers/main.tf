@@ -34,8 +34,8 @@ module "start" {
         "-e PREFECT_API_URL=${var.prefect_api_url} -e AVATAR_SCALE_GROUP=${local.group} -e AVATAR_SCALE_HOOK=${local.hook}",
         "-e AVATAR_STORE=${var.places.store} -e AVATAR_BACKUP=${var.places.backup} -e AVATAR_SEGMENT_DEPLOYMENT=render-segment/gpu",
       ]))
-      # The flows are in this image, not in the gateway's: whoever starts brings deployments up to date.
-      command = local.gpu ? local.worker : "sh -c \"python -m infra.pools && prefect --no-prompt deploy --all && exec ${local.worker}\""
+      # The flows are in this image, not in the gateway's: whoever starts brings all that is deployed up to date.
+      command = local.gpu ? local.worker : "sh -c \"python -m infra.pools && python -m infra.automations && prefect --no-prompt deploy --all && exec ${local.worker}\""
     }
   }
 }
