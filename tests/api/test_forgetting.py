@@ -17,13 +17,14 @@ from api.clock import now
 from api.database import Database
 from api.retention import Retention
 from api.tables import Video
-from models.contracts import FaceReport, PortraitReport, PreflightReport
+from models.contracts import PortraitReport, PreflightReport
 from models.journal import JOURNAL, trace_id
 from tests.api.conftest import settings_for
 from tests.api.finishing import finish
 from tests.api.hostile.files import jpeg
 from tests.api.prefect_by_hand import PrefectByHand
 from tests.api.running import Api, eventually, gateway
+from tests.faces import face
 from tests.langfuse_here import Captured, langfuse
 
 SECRET = "Quokkas adore marmalade"
@@ -156,20 +157,8 @@ def test_a_deleted_upload_takes_its_copies_and_what_was_seen_in_it(here: Here) -
     video, run = asked(here, client, upload)
     done(here, video, run, SHARED)
     answer = client.post("/v1/preflight", json={"portrait": {"upload": upload}})
-    seen = FaceReport(
-        index=0,
-        box=(0, 0, 1, 1),
-        confidence=1,
-        height_px=200,
-        yaw_deg=0,
-        pitch_deg=0,
-        roll_deg=0,
-        sharpness=1,
-        eyes="open",
-        mouth="closed",
-    )
     order = here.prefect.preflights()[0]["parameters"]["request"]
-    report = PreflightReport(portrait=PortraitReport(width=9, height=9, faces=(seen,), chosen=0))
+    report = PreflightReport(portrait=PortraitReport(width=9, height=9, faces=(face(),), chosen=0))
     here.prefect.report(order["key_prefix"], report)
     assert list(here.store.glob("uploads/*"))
     assert list(here.store.glob("preflights/*/*"))

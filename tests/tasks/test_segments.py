@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from models.clip import Plan
-from models.contracts import Encoder, FaceReport, Look, PortraitReport
+from models.contracts import Encoder, Look, PortraitReport
 from models.errors import EngineUnusable
 from models.media.encoder import has_nvenc
 from models.media.waveform import Recording, SpokenAudio
@@ -17,6 +17,7 @@ from models.stages import CheckedPortrait, Segment
 from tasks import loaded, policies
 from tasks.segments import segments_of
 from tasks.settings import settings
+from tests.faces import face
 
 SECONDS = 2
 
@@ -40,23 +41,11 @@ def segment(wanted: Wanted) -> Segment:
 
 
 def portrait_of(sha256: str) -> CheckedPortrait:
-    face = FaceReport(
-        index=0,
-        box=(0, 0, 1, 1),
-        confidence=1,
-        height_px=300,
-        yaw_deg=0,
-        pitch_deg=0,
-        roll_deg=0,
-        sharpness=1,
-        eyes="open",
-        mouth="closed",
-    )
     return CheckedPortrait(
         image=f"{policies.key_of('portraits', sha256)}.image",
         sha256=sha256,
         face_index=0,
-        report=PortraitReport(width=512, height=512, faces=(face,), chosen=0),
+        report=PortraitReport(width=512, height=512, faces=(face(),), chosen=0),
         seconds=0,
     )
 

@@ -19,7 +19,6 @@ from api import events
 from api.database import Database
 from api.tables import Video
 from models.contracts import (
-    FaceReport,
     Failure,
     PortraitReport,
     PortraitSource,
@@ -29,6 +28,7 @@ from models.contracts import (
 from models.storage import store_at
 from tests.api.finishing import finish
 from tests.api.running import Api
+from tests.faces import Box, face
 
 SAID = "Welcome to the team. We are glad that you are here."
 CAPTIONS = """WEBVTT
@@ -112,10 +112,10 @@ def _mp4(picture: "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]") -> bytes:
         return path.read_bytes()
 
 
-def examine(api: Api, portrait: bytes, *boxes: tuple[float, float, float, float]) -> None:
+def examine(api: Api, portrait: bytes, *boxes: Box) -> None:
     """As if a worker had looked at it before: faces in these boxes, largest first."""
     image = Image.open(io.BytesIO(portrait))
-    faces = tuple(_face(index, box) for index, box in enumerate(boxes))
+    faces = tuple(face(index, box) for index, box in enumerate(boxes))
     suffix = "jpg" if image.format == "JPEG" else "png"
     name = f"store:uploads/{hashlib.sha256(portrait).hexdigest()}.{suffix}"
     for index in range(len(boxes)):
@@ -132,18 +132,3 @@ def _put(api: Api, key: str, report: PreflightReport) -> None:
         place = Path(folder) / uuid4().hex
         place.write_text(report.model_dump_json())
         store_at(api.settings.store).put(place, key)
-
-
-def _face(index: int, box: tuple[float, float, float, float]) -> FaceReport:
-    return FaceReport(
-        index=index,
-        box=box,
-        confidence=0.99,
-        height_px=box[3] - box[1],
-        yaw_deg=0,
-        pitch_deg=0,
-        roll_deg=0,
-        sharpness=1,
-        eyes="open",
-        mouth="closed",
-    )
