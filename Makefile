@@ -121,12 +121,12 @@ lock:
 	$(BIN)/pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --python-version 3.11 --no-header \
 		--no-emit-index-url --no-emit-find-links --no-emit-package torch \
-		--extra render --extra engines --extra musetalk --extra api --extra infra --extra trust --extra demo --extra dev \
+		--extra render --extra engines --extra musetalk --extra api --extra infra --extra trust --extra tracing --extra demo --extra dev \
 		--output-file requirements/lock.txt \
 		pyproject.toml requirements/torch-needs.in requirements/build.in
 	$(LOCK_IMAGE) --extra api --extra infra \
 		--output-file requirements/gateway.txt pyproject.toml requirements/build.in
-	$(LOCK_IMAGE) --extra render --extra engines --extra musetalk --extra api --extra infra --extra trust \
+	$(LOCK_IMAGE) --extra render --extra engines --extra musetalk --extra api --extra infra --extra trust --extra tracing \
 		--output-file requirements/worker.txt \
 		pyproject.toml requirements/torch-needs.in requirements/build.in
 

@@ -8,6 +8,7 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.flows import Flow
 from prefect.logging.loggers import flow_run_logger
 
+from models.errors import MissingDependency
 from models.failure import failure_of
 from models.journal import JOURNAL, Journal, Outcome, asked_by, trace_id
 from models.usage import load_rates
@@ -17,8 +18,9 @@ from tasks.policies import keep
 from tasks.settings import settings
 
 if TYPE_CHECKING:
-    from models.tracing.langfuse import Server
+    from models.tracing.langfuse import Teller
     from models.tracing.outbox import Outbox
+    from models.tracing.server import Server
 
 
 def tell(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
@@ -43,7 +45,7 @@ def _line(made: Journal) -> str:
 
 @cache
 def server() -> "Server":
-    from models.tracing.langfuse import Server
+    from models.tracing.server import Server
 
     given = settings()
     return Server(
@@ -58,11 +60,20 @@ def server() -> "Server":
 
 @cache
 def outbox() -> "Outbox[Journal]":
-    from models.tracing.langfuse import send
     from models.tracing.outbox import Outbox
 
-    to, rates = server(), load_rates(settings().rates)
-    return Outbox(lambda one: send(to, one, rates))
+    return Outbox(lambda one: teller().send(one))
+
+
+@cache
+def teller() -> "Teller":
+    """In the outbox's thread, as the SDK takes a moment to load. Raises MissingDependency."""
+    try:
+        from models.tracing.langfuse import Teller
+    except ImportError as error:
+        remedy = "pip install 'avatar-orchestrator[tracing]'"
+        raise MissingDependency(f"traces need {error.name}: {remedy}") from error
+    return Teller(server(), load_rates(settings().rates))
 
 
 def _journal(flow_run: FlowRun, state: State[Any]) -> Journal:

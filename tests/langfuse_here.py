@@ -1,5 +1,6 @@
 """A Langfuse that only listens: it keeps what it was sent, read as OTLP's own library reads it."""
 
+import gzip
 import json
 import threading
 from base64 import b64decode
@@ -8,11 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from uuid import uuid4
 
-from google.protobuf import json_format  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-IDS = ("traceId", "spanId", "parentSpanId")
+METADATA = ("langfuse.trace.metadata.", "langfuse.observation.metadata.")
 TRACES, SCORES = "/api/public/otel/v1/traces", "/api/public/scores"
 
 
@@ -20,10 +21,11 @@ TRACES, SCORES = "/api/public/otel/v1/traces", "/api/public/scores"
 class Observed:
     """One span, its attributes by name."""
 
-    trace: str
-    id: str
-    parent: str
+    trace: str  # 32 hexadecimal digits
+    id: str  # 16
+    parent: str  # 16, or none
     name: str
+    began: float  # seconds since 1970
     seconds: float
     failed: bool
     attributes: dict[str, Any]
@@ -39,8 +41,12 @@ class Captured:
     deleted: list[str] = field(default_factory=list)  # traces
     refusing_deletes: int = 0
     failing: int = 0  # so many requests are answered 503 first
-    one_score_at_a_time: bool = False  # as servers before version 4
+    rejecting_scores: bool = False
+    # the SDK keeps one client for each key, so each server of a test process has its own
+    public_key: str = field(default_factory=lambda: f"pk-{uuid4().hex}")
     hold: threading.Event | None = None  # answers when it is set
+    held: str = ""  # which paths begin so; all
+    asked: threading.Event = field(default_factory=threading.Event)  # a held one has come
 
     @property
     def url(self) -> str:
@@ -55,11 +61,14 @@ def langfuse(port: int = 0) -> Iterator[Captured]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            if made.hold is not None:
+            if made.hold is not None and self.path.startswith(made.held):
+                made.asked.set()
                 made.hold.wait(30)
+            if self.headers["Content-Encoding"] == "gzip":
+                body = gzip.decompress(body)
             made.bodies.append(body)
             made.logins.add(b64decode(self.headers["Authorization"].split()[1]).decode())
-            self._answer(_kept(made, self.path, body))
+            self._answer(*_kept(made, self.path, body))
 
         def do_DELETE(self) -> None:
             if made.refusing_deletes:
@@ -69,12 +78,13 @@ def langfuse(port: int = 0) -> Iterator[Captured]:
             made.deleted.append(self.path.rpartition("/")[2])
             self._answer(200)
 
-        def _answer(self, status: int) -> None:
+        def _answer(self, status: int, told: object = None) -> None:
+            body = json.dumps(told or {}).encode()
             try:
                 self.send_response(status)
-                self.send_header("Content-Length", "2")
+                self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
-                self.wfile.write(b"{}")
+                self.wfile.write(body)
             except OSError:
                 return  # nobody waits for it any more
 
@@ -94,39 +104,40 @@ def langfuse(port: int = 0) -> Iterator[Captured]:
             thread.join()
 
 
-def _kept(made: Captured, path: str, body: bytes) -> int:
-    """The status that it is answered with."""
+def _kept(made: Captured, path: str, body: bytes) -> tuple[int, object]:
+    """What it is answered with: a status and a body, as the SDK's models of the API have them."""
     if made.failing:
         made.failing -= 1
-        return 503
+        return 503, None
     if path == TRACES:
         made.spans += _spans(body)
-        return 200
+        return 200, None
+    if path != SCORES:
+        return 404, None
     scores = json.loads(body)
-    if path != SCORES or (made.one_score_at_a_time and isinstance(scores, list)):
-        return 400
-    made.scores += scores if isinstance(scores, list) else [scores]
-    return 202
+    if made.rejecting_scores:
+        errors = [{"message": "no such trace"} for _ in scores]
+        return 207, {"accepted": 0, "rejected": len(scores), "errors": errors}
+    made.scores += scores
+    return 202, {"message": "Accepted"}
 
 
 def _spans(body: bytes) -> Iterator[Observed]:
-    """Ids are hexadecimal in OTLP's JSON and base64 in protobuf's, which the library reads."""
-    document = json.loads(body)
-    sent = [s for r in document["resourceSpans"] for p in r["scopeSpans"] for s in p["spans"]]
-    named = [{name: span.pop(name, "") for name in IDS} for span in sent]
-    request = json_format.ParseDict(document, ExportTraceServiceRequest())
-    found = [s for r in request.resource_spans for p in r.scope_spans for s in p.spans]
-    for ids, span in zip(named, found, strict=True):
+    request = ExportTraceServiceRequest.FromString(body)
+    for span in (s for r in request.resource_spans for p in r.scope_spans for s in p.spans):
         yield Observed(
-            trace=ids["traceId"],
-            id=ids["spanId"],
-            parent=ids["parentSpanId"],
+            trace=span.trace_id.hex(),
+            id=span.span_id.hex(),
+            parent=span.parent_span_id.hex(),
             name=span.name,
+            began=span.start_time_unix_nano / 1e9,
             seconds=(span.end_time_unix_nano - span.start_time_unix_nano) / 1e9,
             failed=span.status.code == 2,
-            attributes={one.key: _value(one.value) for one in span.attributes},
+            attributes={one.key: _value(one.key, one.value) for one in span.attributes},
         )
 
 
-def _value(value: Any) -> Any:  # noqa: ANN401, protobuf's
-    return getattr(value, value.WhichOneof("value"))
+def _value(key: str, value: Any) -> Any:  # noqa: ANN401, protobuf's
+    """Metadata is JSON, as the SDK writes it since version 5."""
+    plain = getattr(value, value.WhichOneof("value"))
+    return json.loads(plain) if key.startswith(METADATA) else plain

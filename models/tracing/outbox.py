@@ -15,7 +15,6 @@ log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 MOST_WAITING = 200
-ATTEMPTS, PAUSE_S = 3, 1.0
 FLUSH_S = 2.0  # at the end of the process, for all that is left
 
 
@@ -25,7 +24,6 @@ class Outbox(Generic[T]):
         self._waiting: queue.Queue[T] = queue.Queue(most)
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
-        self._stopping = threading.Event()
         self.dropped = 0
 
     def put(self, one: T) -> None:
@@ -39,39 +37,29 @@ class Outbox(Generic[T]):
             if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="tracing", daemon=True)
                 self._thread.start()
-                atexit.register(self.flush)
+                atexit.register(self._end)
 
     def flush(self, within_s: float = FLUSH_S) -> bool:
         """Wait until all is sent or given up; False where the time was too short."""
         until = time.monotonic() + within_s
-        self._stopping.set()  # no pause between attempts now
-        try:
-            while self._waiting.unfinished_tasks and time.monotonic() < until:
-                time.sleep(0.01)
-            return not self._waiting.unfinished_tasks
-        finally:
-            self._stopping.clear()
+        while self._waiting.unfinished_tasks and time.monotonic() < until:
+            time.sleep(0.01)
+        return not self._waiting.unfinished_tasks
 
     def _run(self) -> None:
         while True:
             one = self._waiting.get()
             try:
-                self._try(one)
+                self._send(one)
+            except Exception as error:  # whatever it is, it is not the video's
+                self._drop(f"{type(error).__name__}: {error}")
             finally:
                 self._waiting.task_done()
 
-    def _try(self, one: T) -> None:
-        for attempt in range(ATTEMPTS):
-            try:
-                self._send(one)
-            except Exception as error:  # whatever it is, it is not the video's
-                if attempt == ATTEMPTS - 1:
-                    self._drop(f"{type(error).__name__}: {error}")
-                else:
-                    self._stopping.wait(PAUSE_S * 2**attempt)
-            else:
-                return
+    def _end(self) -> None:
+        if not self.flush():
+            self._drop("the process ended", self._waiting.unfinished_tasks)
 
-    def _drop(self, why: str) -> None:
-        self.dropped += 1
+    def _drop(self, why: str, count: int = 1) -> None:
+        self.dropped += count
         log.warning("a trace was not sent (%s); %d so far", why, self.dropped)

@@ -1,6 +1,7 @@
 """A real video's journal, and what Langfuse is told of it by the flow itself."""
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -32,7 +33,7 @@ STAGES = {
 @pytest.fixture
 def captured(store_here: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Captured]:
     with langfuse() as listening:
-        monkeypatch.setenv("LANGFUSE_PUBLIC_KEY", "pk")
+        monkeypatch.setenv("LANGFUSE_PUBLIC_KEY", listening.public_key)
         monkeypatch.setenv("LANGFUSE_SECRET_KEY", "sk")
         monkeypatch.setenv("LANGFUSE_BASE_URL", listening.url)
         forget()
@@ -42,7 +43,7 @@ def captured(store_here: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Capt
 
 
 def forget() -> None:
-    for kept in (settings, tracing.server, tracing.outbox):
+    for kept in (settings, tracing.server, tracing.outbox, tracing.teller):
         kept.cache_clear()
 
 
@@ -110,12 +111,56 @@ def test_a_server_that_never_answers_holds_up_no_video(
     captured.hold = threading.Event()
     assert avatar_video(video(portrait_file, "vid_4")).video  # it would wait for ever
     assert captured.bodies == []
+    captured.hold.set()
 
 
-def test_without_keys_nothing_of_it_is_even_loaded() -> None:
-    told = "print(*(name for name in sys.modules if name.startswith('models.tracing')))"
-    program = f"import sys, flows.avatar_video; {told}"
-    run = subprocess.run(
-        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+def test_the_workers_image_has_the_libraries_and_the_gateway_s_has_not() -> None:
+    worker, gateway = (
+        (ROOT / "requirements" / f"{name}.txt").read_text() for name in ("worker", "gateway")
     )
-    assert run.stdout.strip() == ""
+    for library in (
+        "langfuse==5.",
+        "opentelemetry-sdk==",
+        "opentelemetry-exporter-otlp-proto-http==",
+    ):
+        assert f"\n{library}" in worker
+        assert f"\n{library}" not in gateway
+
+
+LOADED = """
+import sys
+from uuid import uuid4
+from prefect.client.schemas.objects import FlowRun
+from prefect.states import Completed
+from flows.avatar_video import avatar_video
+from tasks import tracing
+
+tracing.tell(avatar_video, FlowRun(flow_id=uuid4()), Completed())
+if "models.tracing.outbox" in sys.modules:
+    tracing.outbox().flush(10)
+libraries = ("langfuse", "opentelemetry.sdk", "opentelemetry.exporter", "models.tracing.outbox")
+print(*(name for name in libraries if name in sys.modules))
+"""
+KEYS = {"LANGFUSE_PUBLIC_KEY": "pk", "LANGFUSE_SECRET_KEY": "sk"}
+AWAY = {"LANGFUSE_BASE_URL": "http://127.0.0.1:9"}
+
+
+@pytest.mark.parametrize(
+    ("given", "loads"),
+    [({}, False), (KEYS | {"LANGFUSE_SAMPLE_RATE": "0"}, False), (KEYS | AWAY, True)],
+    ids=["no keys", "not sampled", "keys"],
+)
+def test_the_libraries_are_loaded_only_for_who_is_told(
+    given: dict[str, str], loads: bool, tmp_path: Path
+) -> None:
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("LANGFUSE")}
+    here = {"AVATAR_STORE": str(tmp_path), "PREFECT_LOGGING_TO_API_ENABLED": "false"}
+    run = subprocess.run(
+        [sys.executable, "-c", LOADED],
+        cwd=ROOT,
+        env=bare | here | given,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    assert bool(run.stdout.strip()) is loads

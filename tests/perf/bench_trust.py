@@ -92,11 +92,11 @@ def _made(sound: Path, portrait: Path, store: Path) -> Took:
 
 @contextmanager
 def _environment(changes: Mapping[str, str], store: Path, signed: bool) -> Iterator[None]:
-    from tasks import screening, tracing
+    from tasks import screening
 
     kept = dict(os.environ)
     os.environ |= {**changes, "AVATAR_STORE": str(store)}
-    caches = (settings, screening.screens, tracing.server, tracing.outbox)
+    caches = (settings, screening.screens)  # not what tells Langfuse: it is one for a process
     for one in caches:
         one.cache_clear()
     as_without_trust = nullcontext() if signed else patch("tasks.provenance.find_spec", nothing)
