@@ -62,31 +62,17 @@ resource "aws_lb_listener" "http" {
   }
 }
 module "start" {
-  source     = "../start"
-  secret_arn = var.secret_arn
-  log_group  = var.log_group
+  source           = "../start"
+  name             = "${var.name}-prefect"
+  ami              = var.ami
+  type             = var.type
+  security_group   = var.groups.machine
+  instance_profile = var.instance_profile
+  secret_arn       = var.secret_arn
+  log_group        = var.log_group
   services = merge(local.scalers, {
     prefect = { image = var.image, options = "-p 4200:4200", command = "prefect server start --host 0.0.0.0" }
   })
-}
-resource "aws_launch_template" "this" {
-  name_prefix            = "${var.name}-prefect-"
-  image_id               = var.ami
-  instance_type          = var.type
-  vpc_security_group_ids = [var.groups.machine]
-  user_data              = module.start.user_data
-  iam_instance_profile { arn = var.instance_profile }
-  metadata_options {
-    http_tokens                 = "required"
-    http_put_response_hop_limit = 2 # one more for the container
-  }
-  block_device_mappings {
-    device_name = "/dev/xvda"
-    ebs {
-      encrypted   = true
-      volume_size = 30
-    }
-  }
 }
 resource "aws_autoscaling_group" "this" {
   name                = "${var.name}-prefect"
@@ -96,7 +82,7 @@ resource "aws_autoscaling_group" "this" {
   target_group_arns   = [aws_lb_target_group.this.arn]
   health_check_type   = "ELB"
   launch_template {
-    id      = aws_launch_template.this.id
+    id      = module.start.template
     version = "$Latest"
   }
 }

@@ -1,4 +1,17 @@
-# What a machine is told when it starts: its containers, where their lines go, and what is measured.
+# What a machine starts from, and what it is told then: its containers, where their lines go, and what is measured.
+variable "name" { type = string }
+variable "ami" { type = string }
+variable "type" {
+  type        = string
+  default     = null
+  description = "None where the group names several."
+}
+variable "security_group" { type = string }
+variable "instance_profile" { type = string }
+variable "disk_gb" {
+  type    = number
+  default = 30
+}
 variable "secret_arn" { type = string }
 variable "log_group" { type = string }
 variable "services" {
@@ -55,6 +68,24 @@ locals {
     agent     = jsonencode(local.agent)
   }
 }
-output "user_data" {
-  value = base64encode("#!/bin/bash\nexport AVATAR_MACHINE='${replace(jsonencode(local.machine), "'", "'\\''")}'\n${file("${path.module}/start.sh")}")
+resource "aws_launch_template" "this" {
+  name_prefix            = "${var.name}-"
+  image_id               = var.ami
+  instance_type          = var.type
+  vpc_security_group_ids = [var.security_group]
+  user_data              = base64encode("#!/bin/bash\nexport AVATAR_MACHINE='${replace(jsonencode(local.machine), "'", "'\\''")}'\n${file("${path.module}/start.sh")}")
+  iam_instance_profile { arn = var.instance_profile }
+  metadata_options {
+    http_tokens                 = "required"
+    http_put_response_hop_limit = 2 # one more: containers read the notice of a spot interruption
+  }
+  block_device_mappings {
+    device_name = "/dev/xvda"
+    ebs {
+      encrypted   = true
+      volume_size = var.disk_gb
+    }
+  }
 }
+output "template" { value = aws_launch_template.this.id }
+output "told" { value = base64decode(aws_launch_template.this.user_data) }

@@ -21,10 +21,15 @@ locals {
   worker = "python -m infra.autoscaler.drain -- prefect --no-prompt worker start --pool ${var.pool}"
 }
 module "start" {
-  source     = "../start"
-  secret_arn = var.secret_arn
-  log_group  = var.log_group
-  gpu        = local.gpu
+  source           = "../start"
+  name             = local.group
+  ami              = var.ami
+  security_group   = var.security_group
+  instance_profile = var.instance_profile
+  disk_gb          = local.gpu ? 100 : 50
+  secret_arn       = var.secret_arn
+  log_group        = var.log_group
+  gpu              = local.gpu
   services = {
     worker = {
       image        = var.image
@@ -36,24 +41,6 @@ module "start" {
       ]))
       # The flows are in this image, not in the gateway's: whoever starts brings all that is deployed up to date.
       command = local.gpu ? local.worker : "sh -c \"python -m infra.pools && python -m infra.automations && prefect --no-prompt deploy --all && exec ${local.worker}\""
-    }
-  }
-}
-resource "aws_launch_template" "this" {
-  name_prefix            = "${var.name}-worker-${var.pool}-"
-  image_id               = var.ami
-  vpc_security_group_ids = [var.security_group]
-  user_data              = module.start.user_data
-  iam_instance_profile { arn = var.instance_profile }
-  metadata_options {
-    http_tokens                 = "required"
-    http_put_response_hop_limit = 2 # the container reads the notice of a spot interruption
-  }
-  block_device_mappings {
-    device_name = "/dev/xvda"
-    ebs {
-      encrypted   = true
-      volume_size = local.gpu ? 100 : 50
     }
   }
 }
@@ -72,7 +59,7 @@ resource "aws_autoscaling_group" "this" {
     }
     launch_template {
       launch_template_specification {
-        launch_template_id = aws_launch_template.this.id
+        launch_template_id = module.start.template
         version            = "$Latest"
       }
       dynamic "override" {
