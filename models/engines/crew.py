@@ -1,48 +1,48 @@
-"""A module on a processor: threads that each draw a few rows, none waits for another inside."""
+"""A network on a processor: threads that each draw a few rows, none waits for another inside."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from torch import Tensor, nn
 
-from models.engines.torch_engines import EagerEngine, laid_out
+from models.engines.torch_engines import EagerEngine
 from models.renderer import Home
 
-ROWS = 4  # at once: no slower than more, and whatever the number of threads draws the same
+ROWS = 4  # at once: with so few channels no slower than more, and any number of threads is busy
+
+Draw = Callable[..., Tensor]  # (B, ...) and constants to (B, ...), on the thread that calls it
 
 
 class CrewEngine:
-    """Called like the module. Torch itself should have one thread, as where videos are made.
+    """Called like what it calls. Torch itself should have one thread, as where videos are made.
 
-    Torch's own way, all threads in every layer, waits for the slowest at each: on a core that also
-    moves heads and encodes, that is most of the time.
+    A library's own way, all threads in every layer, waits for the slowest at each: on a core that
+    also moves heads and encodes, that is most of the time.
     """
 
-    mixes = True  # constants may differ from row to row
-
-    def __init__(
-        self, module: nn.Module, kind: torch.dtype = torch.float32, threads: int = 1
-    ) -> None:
-        self._module, self._kind = laid_out(module), kind
+    def __init__(self, draw: Draw, threads: int, rows: int = ROWS) -> None:
+        """`rows` at once, so that the number of threads shows in no frame."""
+        self.draw, self._rows = draw, rows
+        self.mixes = getattr(draw, "mixes", False)  # constants may differ from row to row
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="network")
 
     def __call__(self, batch: Tensor, *constant: Tensor) -> Tensor:
-        same = [each.to(self._kind, memory_format=torch.channels_last) for each in constant]
-        places = [slice(first, first + ROWS) for first in range(0, len(batch), ROWS)]
+        rows = self._rows
+        places = [slice(first, first + rows) for first in range(0, len(batch), rows)]
 
         def drawn(place: slice) -> Tensor:
-            own = [each if len(each) == 1 else each[place] for each in same]
+            own = [each if len(each) == 1 else each[place] for each in constant]
             with torch.inference_mode():  # each thread has a mode of its own
-                made: Tensor = self._module(batch[place], *own)
-                return made.float()
+                return self.draw(batch[place], *own)
 
         return torch.cat(list(self._pool.map(drawn, places)))
 
 
 def eager(
-    module: nn.Module, home: Home, kind: torch.dtype = torch.float32
+    module: nn.Module, home: Home, kind: torch.dtype = torch.float32, rows: int = ROWS
 ) -> CrewEngine | EagerEngine:
     """Torch's own kernels, whichever way keeps this device busy."""
-    if torch.device(home.device).type == "cpu":
-        return CrewEngine(module, kind, home.threads)
-    return EagerEngine(module, kind)
+    engine = EagerEngine(module, kind)
+    on_cpu = torch.device(home.device).type == "cpu"
+    return CrewEngine(engine, home.threads, rows) if on_cpu else engine

@@ -25,6 +25,7 @@ from models.renderer import Home
 EAGER, BF16 = "eager", "bf16"
 GRAPH, COMPILED, TENSORRT = "cuda-graph", "compiled-graph", "tensorrt"
 ON_CPU, ON_GPU = (EAGER, BF16), (EAGER, GRAPH, COMPILED, TENSORRT)
+ROWS = 1  # that a processor's thread draws at once: one takes seconds
 
 Engine = Callable[..., Tensor]  # (B, T, D) and a portrait's maps to (B, 3, h, 256), RGB 0..1
 Module = TypeVar("Module", bound=nn.Module)
@@ -48,9 +49,9 @@ class Decoders:
     def make(self, name: str) -> Engine:
         """Raises EngineUnusable."""
         if name == EAGER:
-            return eager(self._module(torch.float32), self.home)
+            return eager(self._module(torch.float32), self.home, rows=ROWS)
         if name == BF16:
-            return eager(self._module(torch.bfloat16), self.home, torch.bfloat16)
+            return eager(self._module(torch.bfloat16), self.home, torch.bfloat16, ROWS)
         half = torch.float16 if self.home.half else torch.float32
         if name == GRAPH:
             return CudaGraphEngine(self._module(half), half)

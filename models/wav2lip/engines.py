@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from models.engines.calibrate import measured_ranges
-from models.engines.crew import eager
+from models.engines.crew import CrewEngine, eager
 from models.engines.graph import Int8
 from models.engines.numerics import deviation
 from models.engines.onnx_runtime import OnnxEngine
@@ -65,7 +65,7 @@ class Decoders:
             return CudaGraphEngine(self._module().shortened(half), half)
         if name in (ONNX, ONNX_INT8):
             plan = self._plan(name, maps, samples, Path.write_bytes)
-            return OnnxEngine(plan, self.home.threads)
+            return CrewEngine(OnnxEngine(plan, threads=1), self.home.threads)
         if name in (TENSORRT, TENSORRT_INT8):
             from models.engines.tensorrt import TensorRTEngine, build, library
 
