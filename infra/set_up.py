@@ -1,6 +1,5 @@
 """A step of the set-up: a program that makes something in Prefect and says what it did."""
 
-import logging
 import sys
 from collections.abc import Callable
 
@@ -12,16 +11,12 @@ from models.errors import AvatarError, PrefectFailed, ServiceUnavailable
 
 Step = Callable[[SyncPrefectClient], list[str]]
 
-log = logging.getLogger("infra.set_up")
-
 
 def run(step: Step) -> None:
-    """Prints what was done, a line each; one of our errors ends the process with its sentence."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    """Writes what was done, a line each; one of our errors ends the process with its sentence."""
     try:
         for line in _done(step):
-            log.info(line)
+            sys.stdout.write(f"{line}\n")
     except AvatarError as error:
         sys.exit(f"error: {error}")
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.orchestra import server_in
+
 INFRA = Path(__file__).resolve().parents[2] / "infra"
 STEPS = "python -m infra.pools && python -m infra.automations && prefect --no-prompt deploy --all"
 
@@ -40,19 +42,32 @@ def test_every_way_of_deploying_takes_the_same_steps(way: Callable[[], str]) -> 
     assert way() == STEPS
 
 
-@pytest.mark.parametrize("step", re.findall(r"python -m (\S+)", STEPS))
-@pytest.mark.parametrize(
-    ("url", "reason"),
-    [("http://127.0.0.1:9/api", "does not answer"), ("", "PREFECT_API_URL is not set")],
-)
-def test_without_a_server_a_step_says_what_to_start(step: str, url: str, reason: str) -> None:
-    run = subprocess.run(
+def python(step: str, url: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
         [sys.executable, "-m", step],
         env=os.environ | {"PREFECT_API_URL": url, "PREFECT_CLIENT_MAX_RETRIES": "0"},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert run.returncode == 1
-    assert reason in run.stderr
-    assert "Traceback" not in run.stderr
+
+
+def test_a_step_says_what_it_did(tmp_path: Path) -> None:
+    with server_in(tmp_path / "prefect") as server:
+        for step, said in (("infra.pools", "pool cpu: made"), ("infra.automations", "not wanted")):
+            done = python(step, f"http://127.0.0.1:{server.port}/api")
+            assert done.returncode == 0, done.stderr
+            assert said in done.stdout
+            assert "HTTP Request" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("step", re.findall(r"python -m (\S+)", STEPS))
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [("http://127.0.0.1:9/api", "does not answer"), ("", "PREFECT_API_URL is not set")],
+)
+def test_without_a_server_a_step_says_what_to_start(step: str, url: str, reason: str) -> None:
+    done = python(step, url)
+    assert done.returncode == 1
+    assert reason in done.stderr
+    assert "Traceback" not in done.stderr
