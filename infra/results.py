@@ -5,22 +5,19 @@ server; every worker names it in PREFECT_DEFAULT_RESULT_STORAGE_BLOCK. The block
 each machine uses its own AWS settings.
 """
 
-import logging
-import sys
-
+from prefect.client.orchestration import SyncPrefectClient
 from prefect_aws import AwsCredentials
 from prefect_aws.s3 import S3Bucket
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from models.errors import AvatarError, InvalidRequest
+from infra.set_up import run
+from models.errors import InvalidRequest
 from models.stores.s3 import Place
 
 BLOCK = "avatar-results"
 SETTING = f"PREFECT_DEFAULT_RESULT_STORAGE_BLOCK=s3-bucket/{BLOCK}"
 FOLDER = "prefect-results"
-
-log = logging.getLogger("infra.results")
 
 
 class ResultSettings(BaseSettings):
@@ -42,14 +39,11 @@ def save_block(store: str) -> None:
     block.save(BLOCK, overwrite=True)
 
 
-def main() -> None:
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
-    try:
-        save_block(ResultSettings().store)
-    except AvatarError as error:
-        sys.exit(f"error: {error}")
-    log.info(SETTING)
+def step(_: SyncPrefectClient) -> list[str]:
+    """What a worker's environment needs then."""
+    save_block(ResultSettings().store)
+    return [SETTING]
 
 
 if __name__ == "__main__":
-    main()
+    run(step)
