@@ -39,7 +39,8 @@ def unprefixed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def _folded(conv: Conv, state: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
     if conv.bare:
-        return state[f"{conv.name}.weight"].float(), state[f"{conv.name}.bias"].float()
+        weight, bias = state[f"{conv.name}.weight"], state[f"{conv.name}.bias"]
+        return weight.float().clone(), bias.float().clone()  # else the whole file stays mapped
     inner, norm = f"{conv.name}.conv_block.0", f"{conv.name}.conv_block.1"
     variance, mean = state[f"{norm}.running_var"].double(), state[f"{norm}.running_mean"].double()
     scale = state[f"{norm}.weight"].double() / (variance + EPSILON).sqrt()

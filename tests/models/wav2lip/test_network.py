@@ -26,6 +26,16 @@ def expected(published_state: published.State, inputs: tuple[Tensor, Tensor]) ->
     return published.forward(unprefixed(published_state), mel, face.expand(FRAMES, -1, -1, -1))
 
 
+def test_no_weight_is_the_checkpoint_s_own(
+    folded: Folded, published_state: published.State
+) -> None:
+    """One that is keeps the whole file mapped, for as long as the renderer lives."""
+    files = {value.untyped_storage().data_ptr() for value in published_state.values()}
+    for weight, bias in folded.convs.values():
+        assert weight.untyped_storage().data_ptr() not in files
+        assert bias.untyped_storage().data_ptr() not in files
+
+
 @pytest.mark.parametrize("top", [0, 31, 46, 95])
 def test_it_computes_the_published_picture(
     folded: Folded, inputs: tuple[Tensor, Tensor], expected: Tensor, top: int
