@@ -25,7 +25,7 @@ export function setUpLook() {
       announce("changed");
     });
   }
-  for (const name of ["resolution", "fps", "renderer", "colour"]) byId(name).addEventListener("input", changed);
+  for (const name of ["resolution", "fps", "renderer", "colour", "label", "label-position"]) byId(name).addEventListener("input", changed);
   takeFiles("backdrop-file", "look", takeBackdrop);
   changed();
 }
@@ -34,7 +34,16 @@ function changed() {
   for (const part of document.querySelectorAll("[data-background]")) {
     /** @type {HTMLElement} */ (part).hidden = part.getAttribute("data-background") !== chosen("background");
   }
+  keepLabelOffCaptions();
   announce("changed");
+}
+
+/** Captions that are drawn have the lower edge for themselves. */
+function keepLabelOffCaptions() {
+  const drawn = chosen("captions") === "burned";
+  const place = byId("label-position");
+  for (const option of place.options) option.disabled = drawn && option.value.startsWith("bottom");
+  if (place.selectedOptions[0].disabled) place.value = place.value.replace("bottom", "top");
 }
 
 /** @param {File} file */
@@ -74,6 +83,8 @@ export function reuse(look, renderer) {
   fill("head", look.head_motion);
   fill("expression", look.expressiveness);
   fill("renderer", renderer);
+  fill("label", look.label?.text ?? "");
+  fill("label-position", look.label?.position ?? "top-left");
 }
 
 /** After the form was reset. */
@@ -91,10 +102,16 @@ export function look() {
     resolution: Number(byId("resolution").value),
     fps: byId("fps").value,
     captions: chosen("captions"),
+    label: label(),
     background: background(),
     head_motion: Number(byId("head").value),
     expressiveness: Number(byId("expression").value),
   };
+}
+
+function label() {
+  const text = byId("label").value.trim();
+  return text ? { text, position: byId("label-position").value } : null;
 }
 
 function background() {

@@ -20,6 +20,7 @@ const PLACES = {
   "speech.script": "script",
   "speech.topic": "topic",
   "look.background": "backdrop",
+  "look.label": "label",
   look: "look",
   renderer: "renderer",
 };

@@ -23,7 +23,7 @@ export async function editWords(video, script) {
 
 export function startAnew() {
   byId("studio").reset();
-  for (const field of ["portrait", "script", "topic", "audio", "backdrop", "render"]) showError(field, "");
+  for (const field of ["portrait", "script", "topic", "audio", "backdrop", "label", "render"]) showError(field, "");
   words.clear();
   look.clear();
   portrait.clear();

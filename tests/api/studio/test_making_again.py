@@ -44,12 +44,25 @@ def test_background_picture_that_is_dropped_on_the_look_is_used(
 def test_renderers_are_those_of_the_server_with_their_licence(api: Api, open_studio: Open) -> None:
     there = client_of(api, "ann").get("/v1/renderers").json()["data"]
     page = open_studio().page
-    page.get_by_text("Size, frame rate, renderer").click()
+    page.get_by_text("Size, frame rate, renderer, label").click()
     options = page.get_by_label("Renderer").locator("option")
     expect(options).to_have_count(1 + len(there))
     page.get_by_label("Renderer").select_option("mesh")
     (mesh,) = (one for one in there if one["name"] == "mesh")
     expect(page.locator("#renderer-hint")).to_contain_text(f"licence {mesh['licence']}")
+
+
+def test_label_keeps_clear_of_captions_that_are_drawn(open_studio: Open) -> None:
+    page = open_studio().page
+    page.get_by_text("Size, frame rate, renderer, label").click()
+    page.get_by_label("Label").fill("AI-generated")
+    place = page.get_by_label("Its place")
+    place.select_option("bottom-right")
+    page.get_by_role("radio", name="In picture").check()
+    expect(place).to_have_value("top-right")
+    expect(place.locator("option[disabled]")).to_have_text(["Bottom left", "Bottom right"])
+    page.get_by_role("radio", name="Switchable").check()
+    expect(place.locator("option[disabled]")).to_have_count(0)
 
 
 def test_video_is_made_again_with_changes_after_a_reload(
@@ -60,6 +73,7 @@ def test_video_is_made_again_with_changes_after_a_reload(
         "aspect": "9:16",
         "captions": "burned",
         "background": {"kind": "colour", "colour": "#336699"},
+        "label": {"text": "AI-generated", "position": "top-right"},
         "head_motion": 0.5,
         "resolution": 720,
         "fps": "30",
