@@ -44,6 +44,12 @@ def prepared(renderer: AnyRenderer, astronaut: Portrait) -> Prepared:
     return ready
 
 
+@pytest.fixture(scope="module")
+def whole(renderer: AnyRenderer, prepared: Prepared) -> U8:
+    """All of `lively(20)`."""
+    return frames_of(renderer, prepared, lively(20), Span(0, 20))
+
+
 def test_its_card_is_filled_in(renderer: AnyRenderer) -> None:
     card = renderer.card
     assert all((card.name, card.version, card.licence))
@@ -90,11 +96,9 @@ def test_the_same_is_rendered_twice_the_same(
 
 @pytest.mark.parametrize("span", [Span(0, 1), Span(3, 9), Span(17, 20)])
 def test_a_span_is_a_part_of_the_whole(
-    renderer: AnyRenderer, prepared: Prepared, span: Span
+    renderer: AnyRenderer, prepared: Prepared, whole: U8, span: Span
 ) -> None:
-    motion = lively(20)
-    whole = frames_of(renderer, prepared, motion, Span(0, 20))
-    part = frames_of(renderer, prepared, motion, span)
+    part = frames_of(renderer, prepared, lively(20), span)
     assert np.array_equal(part, whole[span.first : span.stop])
 
 
@@ -145,9 +149,10 @@ def test_nothing_is_rendered_before_it_is_asked_for(
         next(batches)
 
 
-def test_a_render_that_is_closed_leaves_nothing(renderer: AnyRenderer, prepared: Prepared) -> None:
+def test_a_render_that_is_closed_leaves_nothing(
+    renderer: AnyRenderer, prepared: Prepared, whole: U8
+) -> None:
     """No thread, no open file, nobody who holds the motion; and the next one is whole."""
-    whole = frames_of(renderer, prepared, lively(9), Span(0, 9))
     before = set(threading.enumerate()), open_files()
     motion = lively(100)
     held = weakref.ref(motion)
@@ -158,7 +163,7 @@ def test_a_render_that_is_closed_leaves_nothing(renderer: AnyRenderer, prepared:
     gc.collect()
     assert held() is None
     assert (set(threading.enumerate()), open_files()) == before
-    assert np.array_equal(frames_of(renderer, prepared, lively(9), Span(0, 9)), whole)
+    assert np.array_equal(frames_of(renderer, prepared, lively(20), Span(0, 5)), whole[:5])
 
 
 def open_files() -> list[str]:
@@ -166,10 +171,10 @@ def open_files() -> list[str]:
 
 
 def test_renders_that_take_turns_do_not_disturb_each_other(
-    renderer: AnyRenderer, prepared: Prepared
+    renderer: AnyRenderer, prepared: Prepared, whole: U8
 ) -> None:
-    motions = lively(20, seed=1), lively(20, seed=2)
-    alone = [frames_of(renderer, prepared, motion, Span(0, 20)) for motion in motions]
+    motions = lively(20), lively(20, seed=2)
+    alone = [whole, frames_of(renderer, prepared, motions[1], Span(0, 20))]
     both = [renderer.render(prepared, motion, Span(0, 20)) for motion in motions]
     turns = list(zip(*both, strict=True))
     for one, expected in zip(zip(*turns, strict=True), alone, strict=True):
