@@ -1,7 +1,6 @@
 """Every way to run the lip decoder, behind one call; the best that can be had is taken."""
 
 import copy
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from models.engines.choosing import TENSORRT, first_usable, wanted
 from models.engines.crew import eager
 from models.engines.plans import Plans, key_here
 from models.engines.processor import has_bfloat16
@@ -23,14 +23,12 @@ from models.musetalk.networks import Networks
 from models.renderer import Home
 
 EAGER, BF16 = "eager", "bf16"
-GRAPH, COMPILED, TENSORRT = "cuda-graph", "compiled-graph", "tensorrt"
+GRAPH, COMPILED = "cuda-graph", "compiled-graph"
 ON_CPU, ON_GPU = (EAGER, BF16), (EAGER, GRAPH, COMPILED, TENSORRT)
 ROWS = 1  # that a processor's thread draws at once: one takes seconds
 
 Engine = Callable[..., Tensor]  # (B, T, D) and a portrait's maps to (B, 3, h, 256), RGB 0..1
 Module = TypeVar("Module", bound=nn.Module)
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -63,20 +61,12 @@ class Decoders:
 
     def best(self) -> tuple[str, Engine]:
         """The first of the preferred ones that can be had here; others are told in one line."""
-        for name in self._preferred():
-            try:
-                return name, self.make(name)
-            except EngineUnusable as error:
-                log.warning("%s: %s; the next best engine is used", name, error)
-        return EAGER, self.make(EAGER)
+        return first_usable(wanted(self.home, self._usual()), self.make)
 
-    def _preferred(self) -> list[str]:
-        asked = [TENSORRT] if self.home.tensorrt else []
-        if self.home.engine is not None:
-            asked.append(self.home.engine)
+    def _usual(self) -> list[str]:
         if torch.device(self.home.device).type == "cuda":
-            return [*asked, GRAPH]
-        return [*asked, BF16] if self.home.half and has_bfloat16() else asked
+            return [GRAPH, EAGER]
+        return [BF16, EAGER] if self.home.half and has_bfloat16() else [EAGER]
 
     def _tensorrt(self) -> Engine:
         from models.engines.tensorrt import TensorRTEngine, build, library

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from models.engines.calibrate import measured_ranges
+from models.engines.choosing import TENSORRT, first_usable, wanted
 from models.engines.crew import CrewEngine, eager
 from models.engines.graph import Int8
 from models.engines.numerics import deviation
@@ -25,7 +26,7 @@ from models.wav2lip.folding import Folded
 from models.wav2lip.network import LipDecoder, Maps, Trim
 
 EAGER, WINOGRAD, BF16, ONNX, ONNX_INT8 = "eager", "winograd", "bf16", "onnx", "onnx-int8"
-GRAPH, TENSORRT, TENSORRT_INT8 = "cuda-graph", "tensorrt", "tensorrt-int8"
+GRAPH, TENSORRT_INT8 = "cuda-graph", "tensorrt-int8"
 ON_CPU, ON_GPU = (EAGER, WINOGRAD, BF16, ONNX, ONNX_INT8), (EAGER, GRAPH, TENSORRT, TENSORRT_INT8)
 INT8_DB = 30.5  # of a calibration batch against FP32: a little more than a video must keep
 
@@ -76,20 +77,12 @@ class Decoders:
 
     def best(self, maps: Maps) -> tuple[str, Engine]:
         """The first of the preferred ones that can be had here; others are told in one line."""
-        for name in self._preferred():
-            try:
-                return name, self.make(name, maps)
-            except EngineUnusable as error:
-                log.warning("%s: %s; the next best engine is used", name, error)
-        return EAGER, self.make(EAGER, maps)
+        return first_usable(wanted(self.home, self._usual()), lambda name: self.make(name, maps))
 
-    def _preferred(self) -> list[str]:
-        asked = [TENSORRT] if self.home.tensorrt else []
-        if self.home.engine is not None:
-            asked.append(self.home.engine)
+    def _usual(self) -> list[str]:
         if torch.device(self.home.device).type == "cuda":
-            return [*asked, GRAPH]
-        return [*asked, BF16 if self.home.half and has_bfloat16() else WINOGRAD]
+            return [GRAPH, EAGER]
+        return [BF16 if self.home.half and has_bfloat16() else WINOGRAD, EAGER]
 
     @property
     def _drawn_shape(self) -> tuple[int | str, ...]:

@@ -21,6 +21,7 @@ from torch.profiler import ProfilerActivity, profile
 from models.assets import DEFAULT_CACHE
 from models.clip import write_segment
 from models.contracts import Look
+from models.engines.choosing import TENSORRT
 from models.engines.measure import moving_face
 from models.engines.numerics import deviation
 from models.engines.torch_engines import CudaGraphEngine, EagerEngine
@@ -34,7 +35,7 @@ from models.portrait.analyser import FaceAnalyser
 from models.portrait.face import Face, Picture
 from models.renderer import Home, Renderer, Span
 from models.wav2lip import loading as wav2lip_loading
-from models.wav2lip.engines import EAGER, GRAPH, TENSORRT
+from models.wav2lip.engines import EAGER, GRAPH
 from models.wav2lip.folding import Folded, fold
 from tests.models.musetalk import published as musetalk
 from tests.models.musetalk.random_parts import random_parts

@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import nn
 
+from models.engines.choosing import TENSORRT
 from models.engines.numerics import deviation
 from models.engines.onnx_runtime import OnnxEngine
 from models.errors import EngineUnusable
-from models.musetalk.engines import BF16, COMPILED, EAGER, GRAPH, TENSORRT, moved
+from models.musetalk.engines import BF16, COMPILED, EAGER, GRAPH, moved
 from models.musetalk.export import write
 from models.renderer import Home
 from tests.models.musetalk import published

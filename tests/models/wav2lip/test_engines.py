@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from models.engines.choosing import TENSORRT
 from models.engines.numerics import deviation
 from models.errors import EngineUnusable
 from models.renderer import Home
@@ -18,7 +19,6 @@ from models.wav2lip.engines import (
     GRAPH,
     ONNX,
     ONNX_INT8,
-    TENSORRT,
     TENSORRT_INT8,
     WINOGRAD,
 )
