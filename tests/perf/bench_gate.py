@@ -1,12 +1,13 @@
 """What the quality gate lets through and what it catches.
 
-`python -m tests.perf.bench_gate [PORTRAITS [SPEECH]]`, folders of pictures and of WAV files; the
-astronaut and our own speech are always among them. Each portrait says several pieces at two sizes,
-once as it should be and one also in each way made wrong (`tests/perf/spoilt.py`). "Told" are videos
-whose command is as wrong as they are: the renderer did what it was told.
+`python -m tests.perf.bench_gate [PORTRAITS [SPEECH]] [--good PIECES]`, folders of pictures and of
+WAV files; the astronaut and our own speech are always among them. Each portrait says several pieces
+at two sizes, once as it should be and one also in each way made wrong (`tests/perf/spoilt.py`).
+"Told" are videos whose command is as wrong as they are: the renderer did what it was told. With
+`--good` each says so many pieces, and none is made wrong.
 """
 
-import sys
+import argparse
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -39,9 +40,16 @@ from tests.perf.table import report
 
 SIZES = (256, 512)
 TEXTS = (
-    "Papa may buy a blue map, but mama may keep it.",
-    "Hello there! My name does not matter.",
-    "Five wizards box, and a quick brown fox jumps.",
+    ("en-us", "Papa may buy a blue map, but mama may keep it."),
+    ("en-us", "Hello there! My name does not matter."),
+    ("en-us", "Five wizards box, and a quick brown fox jumps."),
+    ("en-gb", "Good morning, and welcome to our weekly report from the harbour."),
+    ("en-us", "Your parcel will arrive between two and four on Friday afternoon."),
+    ("de", "Guten Tag, hier sind die wichtigsten Meldungen vom Abend."),
+    ("fr", "Bonjour à tous, voici les nouvelles de la semaine."),
+    ("es", "Buenas tardes, el tren para Sevilla sale del andén número ocho."),
+    ("it", "Benvenuti al museo, la visita comincia tra pochi minuti."),
+    ("pt", "Obrigado por esperar, a sua mesa já está pronta."),
 )
 EACH = 3  # pieces of speech a portrait says, at each size
 GOOD = "as it should be"
@@ -145,17 +153,19 @@ WAYS: dict[str, Callable[[Stage], Judged]] = {
     "flicker": flickering,
 }
 FACE = "another's face"  # a good video beside the wrong photo
+_WHICH = ("video", "size", "portrait")
 
 
 def main() -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
-    folders = [Path(name) for name in sys.argv[1:]]
+    asked = arguments()
     caught, refusals, figures = Counter[str](), defaultdict[str, Counter[str]](Counter), []
     total = Counter[str]()
     with scenes.work_folder() as name:
-        for number, stage in enumerate(stages(folders, Path(name))):
-            for way, found in judgements(stage, spoil=number % EACH == 0):
+        for number, stage in enumerate(stages(asked.folders, Path(name), asked.good or EACH)):
+            spoil = not asked.good and number % EACH == 0
+            for way, found in judgements(stage, spoil=spoil):
                 total[way] += 1
                 caught[way] += not found.passed
                 refusals[way].update(check.name for check in found.failures())
@@ -171,8 +181,23 @@ def main() -> None:
         for by in (refusals[way],)
     ]
     report("gate", ["video", "number", "refused", "by"], rows)
-    keys = list(dict.fromkeys(key for row in figures for key in row))
-    report("gate-figures", keys, [[row.get(key) for key in keys] for row in figures])
+    report("gate-figures", ["figure", "videos", "least", "most"], ranges(figures))
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folders", nargs="*", type=Path)
+    parser.add_argument("--good", type=int, default=0, metavar="PIECES")
+    return parser.parse_args()
+
+
+def ranges(figures: list[dict[str, Any]]) -> list[list[object]]:
+    """Of what good videos measure."""
+    found: list[list[object]] = []
+    for name in dict.fromkeys(key for row in figures for key in row if key not in _WHICH):
+        good = [row[name] for row in figures if row["video"] == GOOD and name in row]
+        found.append([name, len(good), min(good, default=None), max(good, default=None)])
+    return found
 
 
 def judgements(stage: Stage, *, spoil: bool) -> Iterator[tuple[str, QualityReport]]:
@@ -197,14 +222,14 @@ def _assessed(stage: Stage, judged: Judged, photo: Photo) -> QualityReport:
     )
 
 
-def stages(folders: list[Path], work: Path) -> Iterator[Stage]:
+def stages(folders: list[Path], work: Path, each: int) -> Iterator[Stage]:
     """Portraits take turns with the pieces, so that every piece is said by several."""
     finder, renderer = scenes.analyser(), load_renderer("mesh")
     pictures = [scenes.astronaut(), *(sorted(folders[0].glob("*.jpg")) if folders else ())]
     portraits = [_portrait(path, finder) for path in pictures]
     pieces = [(spoken, follow(spoken)) for spoken in _pieces(folders[1:], work)]
-    for (number, (picture, face)), size, turn in product(enumerate(portraits), SIZES, range(EACH)):
-        place = (number * EACH + turn + SIZES.index(size)) % len(pieces)
+    for (number, (picture, face)), size, turn in product(enumerate(portraits), SIZES, range(each)):
+        place = (number * each + turn + SIZES.index(size)) % len(pieces)
         (spoken, mouth), (other, _) = pieces[place], pieces[(place + 1) % len(pieces)]
         stranger = portraits[(number + 1) % len(portraits)]
         look = Look.model_validate({"resolution": size, "seed": number})
@@ -225,8 +250,8 @@ def _portrait(path: Path, finder: FaceAnalyser) -> tuple[Picture, Face]:
 
 
 def _pieces(folders: list[Path], work: Path) -> Iterator[SpokenAudio]:
-    for number, text in enumerate(TEXTS):
-        yield EspeakSynthesiser().speak(text, "en-us", 1.0, 1.0, work / f"{number}.wav")
+    for number, (voice, text) in enumerate(TEXTS):
+        yield EspeakSynthesiser().speak(text, voice, 1.0, 1.0, work / f"{number}.wav")
     for path in (path for folder in folders for path in sorted(folder.glob("*.wav"))):
         yield SpokenAudio(load_recording(path, work / f"{path.stem}-16.wav")[0])
 
