@@ -56,6 +56,8 @@ def test_phone_in_the_dark(open_stack: Open, portrait_file: Path) -> None:
     studio.give_portrait(portrait_file)
     studio.type_script(SHORT)
     studio.page.get_by_role("radio", name="Upright").tap()
+    studio.page.get_by_text("Size, frame rate, renderer, label").tap()
+    studio.page.get_by_label("Size").select_option("256")
     studio.page.get_by_role("button", name="Make the video").tap()
     studio.expect_state("done")
     studio.page.evaluate("document.querySelector('#video').play()")

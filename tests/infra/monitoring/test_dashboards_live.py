@@ -100,14 +100,12 @@ def make_videos(client: httpx.Client, body: Callable[..., dict[str, object]]) ->
     return str(good)
 
 
-@pytest.mark.xdist_group("watched")
 @pytest.mark.parametrize("expr", PANELS)
 def test_a_panel_shows_something(watched: Watched, expr: str) -> None:
     asked = expr.replace("$stage", ".*")
     assert eventually(lambda: watched.ask(asked) or None, SEEN_S)
 
 
-@pytest.mark.xdist_group("watched")
 def test_the_rules_read_what_is_there(watched: Watched) -> None:
     rules = yaml.safe_load((MONITORING / "alerts.yaml").read_text("utf-8"))["groups"]
     for rule in (rule for group in rules for rule in group["rules"]):
@@ -117,7 +115,6 @@ def test_the_rules_read_what_is_there(watched: Watched) -> None:
             assert watched.ask(metric), metric
 
 
-@pytest.mark.xdist_group("watched")
 def test_a_dot_on_a_curve_is_a_video(watched: Watched) -> None:
     for metric in ("avatar_gateway_video_seconds_bucket", "avatar_gateway_stage_seconds_bucket"):
         assert watched.video in eventually(lambda m=metric: watched.exemplars(m) or None, SEEN_S)  # type: ignore[misc]
