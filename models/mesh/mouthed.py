@@ -1,15 +1,18 @@
 """A network draws the mouth, the mesh moves the head and the eyes: what such renderers share."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from models.arrays import U8
+from models.engines.ahead import Ahead, Drawing
 from models.engines.memory import BatchLimit, in_batches
 from models.engines.sharing import Request, SharedEngine
 from models.engines.streams import delivered
@@ -56,19 +59,30 @@ class MouthedRenderer(ABC):
     def render(self, prepared: TalkingPortrait, motion: MotionTrack, span: Span) -> Iterator[U8]:
         heard = self._hearing(motion)
 
-        def make(part: Span) -> Tensor:
-            """The network draws, for others too, while the mesh moves the head."""
+        def ask(part: Span) -> Drawing:
             asked = self.shared.submit(heard(part), prepared.maps)
-            drawn = self._drawn(asked)
+            return Drawing(part, self._drawn(asked), partial(self.shared.withdraw, asked))
+
+        batches = self._batches(prepared, motion, span, Ahead(ask, span.stop))
+        return delivered(batches, self._device)
+
+    def _batches(
+        self, prepared: TalkingPortrait, motion: MotionTrack, span: Span, ahead: Ahead
+    ) -> Generator[Tensor]:
+        """The network draws, for others too, while the mesh moves the head."""
+
+        def make(part: Span) -> Tensor:
+            drawing = ahead.drawing(part)
             try:
                 frames, places = self._mesh.without_mouth(prepared.mesh, motion, part)
-                pictures = self._pictures(prepared, drawn())
+                pictures = self._pictures(prepared, drawing.result())
                 self._overlay(frames, pictures, places, prepared.place)
             finally:
-                self.shared.withdraw(asked)
+                drawing.withdraw()
             return frames
 
-        return delivered(in_batches(span, self._at_once, make), self._device)
+        with closing(ahead):
+            yield from in_batches(span, self._at_once, make)
 
     def _drawn(self, asked: Request) -> Callable[[], Tensor]:
         """Waits for it. A card is given its work here, a processor's cores beside us."""
