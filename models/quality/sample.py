@@ -7,7 +7,7 @@ from models.motion.tracks import MOUTH_CHANNELS, MotionTrack
 from models.quality.measured import Indices
 
 MAX_FRAMES = 108
-GAP, CLOSURE = MOUTH_CHANNELS.index("gap"), MOUTH_CHANNELS.index("closure")
+GAP, PUCKER, CLOSURE = (MOUTH_CHANNELS.index(name) for name in ("gap", "pucker", "closure"))
 CLOSED = 0.95  # of the closure channel: the lips must touch
 BLINKING = 0.97
 OPEN_EYES = 0.02
@@ -69,6 +69,12 @@ def turning(motion: MotionTrack) -> Bool:
 def commanded_gap(motion: MotionTrack) -> F32:
     gap: F32 = motion.mouth[:, GAP]
     return gap
+
+
+def pucker(motion: MotionTrack) -> F32:
+    """(F,) how far the lips are commanded to purse, 1 fully."""
+    pursed: F32 = motion.mouth[:, PUCKER]
+    return pursed
 
 
 def _spread(kind: Bool, count: int) -> Indices:

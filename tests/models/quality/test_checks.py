@@ -170,6 +170,16 @@ def test_one_closure_is_missed_where_the_pixels_moved_too(moved: float, *, passe
     assert checks.closures(seen, motion()).passed == passes
 
 
+@pytest.mark.parametrize(("pursed", "passes"), [(1.0, True), (0.0, False)])
+def test_pursed_lips_are_thicker_and_not_open(pursed: float, *, passes: bool) -> None:
+    seen, told = frames(), motion()
+    missed = int(np.flatnonzero(sample.closed(told))[7])
+    seen.opening[missed] = 0.04
+    seen.travel[missed] += 0.04
+    told.mouth[missed, MOUTH_CHANNELS.index("pucker")] = pursed
+    assert checks.closures(seen, told).passed == passes
+
+
 def test_late_landmarks_do_not_hide_behind_being_blind() -> None:
     late = frames()
     late = replace(late, opening=np.roll(late.opening, 6), travel=np.roll(late.travel, 6))
