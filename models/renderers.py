@@ -132,8 +132,12 @@ def choose(name: str, home: Home, *, commercial: bool = False) -> Choice:
 
 def load_renderer(name: str, home: Home | None = None) -> Renderer[Any]:
     """Raises InvalidRequest, SetupError."""
+    from models.engines.memory import give_back
+
     home = home or Home()
-    return offer_of(choose(name, home).name).load(home)
+    renderer = offer_of(choose(name, home).name).load(home)
+    give_back()
+    return renderer
 
 
 def _is_fast(card: Card, device: str) -> bool:

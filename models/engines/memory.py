@@ -1,5 +1,6 @@
 """How many frames a device holds at once: fewer, for good, once its memory was too small."""
 
+import ctypes
 import logging
 from collections.abc import Callable, Generator
 
@@ -58,3 +59,15 @@ def in_batches(span: Span, limit: BatchLimit, make: Callable[[Span], Tensor]) ->
         yield frames
         del frames
         first = part.stop
+
+
+def give_back() -> None:
+    """Free parts of the C library's heap to the system: loading weights leaves a copy's worth.
+
+    Other C libraries than glibc have no such call.
+    """
+    try:
+        trim = ctypes.CDLL(None).malloc_trim
+    except (AttributeError, OSError, TypeError):
+        return
+    trim(0)

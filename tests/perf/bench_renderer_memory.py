@@ -6,12 +6,9 @@ real size, sound to MP4; the curve goes into out/bench/renderer-memory.png.
 
 import os
 import sys
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
 
-import matplotlib
 import torch
 
 from models.clip import Scene, write_clip
@@ -24,12 +21,9 @@ from models.renderers import load_renderer
 from models.speech.mouth import follow
 from models.weights.folder import FOLDER
 from tests.perf import scenes
-from tests.perf.bench_memory import Memory
-from tests.perf.bench_renderers import prepared_folder
+from tests.perf.memory import Memory
+from tests.perf.random_weights import prepared_apart
 from tests.perf.table import report
-
-matplotlib.use("Agg")
-from matplotlib import pyplot
 
 GOAL_MB, GROWTH_MB = 1000, 30
 RENDER = "render + encode"
@@ -38,8 +32,10 @@ RENDER = "render + encode"
 def main(minutes: float, threads: int) -> None:
     torch.set_num_threads(1)  # as where videos are made: only networks have more
     memory = Memory()
-    with memory.watched(), scenes.work_folder() as folder:
-        frames = make_video(memory, minutes, threads, prepared_apart(Path(folder)))
+    with scenes.work_folder() as folder:
+        models = prepared_apart(Path(folder))
+        with memory.watched():
+            frames = make_video(memory, minutes, threads, models)
     first, last = rendering(memory)
     minute = min(60.0, (last - first) / 4)
     early = middle_of(memory, first + minute / 2, first + 3 * minute / 2)  # settled
@@ -54,12 +50,6 @@ def main(minutes: float, threads: int) -> None:
         ["peak, MB", max(memory.megabytes), f"<= {GOAL_MB}"],
     ]
     report(f"renderer-memory-{minutes:g}-minutes", ["what", "figure", "goal"], rows)
-
-
-def prepared_apart(folder: Path) -> Path:
-    """By a process of its own: what making random weights leaves behind is no worker's."""
-    with ProcessPoolExecutor(1, get_context("spawn")) as process:
-        return process.submit(prepared_folder, folder).result()
 
 
 def make_video(memory: Memory, minutes: float, threads: int, models: Path) -> int:
@@ -91,6 +81,11 @@ def middle_of(memory: Memory, first: float, stop: float) -> float:
 
 
 def plot(memory: Memory, minutes: float) -> None:
+    import matplotlib  # a renderer has none of it, so that it is not measured
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
     figure, axes = pyplot.subplots(figsize=(9, 3.6), layout="constrained")
     axes.plot(memory.seconds, memory.megabytes)
     axes.axhline(GOAL_MB, linestyle="--", color="tab:red", label=f"goal, {GOAL_MB} MB")

@@ -17,7 +17,6 @@ import cv2
 import matplotlib
 import torch
 
-from models.assets import DEFAULT_CACHE
 from models.clip import Scene, write_clip
 from models.contracts import Look
 from models.engines.measure import NETWORK_BATCHES, candidates, measure_apart
@@ -27,10 +26,9 @@ from models.media.waveform import SpokenAudio
 from models.portrait.image import load_picture
 from models.renderers import load_renderer
 from models.speech.mouth import follow
-from models.weights.folder import FOLDER, WeightsFolder
-from tests.models.wav2lip import published
 from tests.perf import scenes
 from tests.perf.memory_split import home_of, split_apart
+from tests.perf.random_weights import prepared_folder
 from tests.perf.table import report
 
 matplotlib.use("Agg")
@@ -67,17 +65,6 @@ def main(threads: int, *, plotted: bool) -> None:
     report(f"renderers-{threads}-threads", COLUMNS, rows)
     if plotted:
         plot([dict(zip(COLUMNS, each, strict=True)) for each in rows], threads, device)
-
-
-def prepared_folder(folder: Path) -> Path:
-    """The face models, and weights that were added like anybody's."""
-    for model in DEFAULT_CACHE.iterdir():
-        (folder / model.name).symlink_to(model)
-    checkpoint = folder / "random.pth"
-    torch.save({"state_dict": published.random_state()}, checkpoint)
-    weights = WeightsFolder(folder / FOLDER)
-    weights.add("wav2lip", str(checkpoint), licence="random", commercial_use=True)
-    return folder
 
 
 def row(candidate: Candidate, models: Path, threads: int) -> list[object]:

@@ -29,7 +29,7 @@ from models.speech.mouth import follow
 from models.weights.folder import FOLDER
 from tests.encoded import packets
 from tests.perf import scenes
-from tests.perf.bench_renderers import prepared_folder
+from tests.perf.random_weights import prepared_folder
 from tests.perf.table import report
 
 JOBS, SECONDS, FPS = 2, 10.0, 25

@@ -7,9 +7,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.engines.memory import BatchLimit, in_batches, is_out_of_memory
+from models.engines.memory import BatchLimit, give_back, in_batches, is_out_of_memory
 from models.errors import OutOfMemory
 from models.renderer import Span
+from tests.resident import resident_bytes
 
 
 def test_the_rest_comes_in_smaller_parts(caplog: pytest.LogCaptureFixture) -> None:
@@ -61,3 +62,14 @@ def test_a_real_cap_on_memory_halves_the_batch() -> None:
     frames, at_once = map(int, done.stdout.split())
     assert frames == 21
     assert 1 <= at_once <= 4
+
+
+def test_free_memory_below_what_is_still_used_goes_back_to_the_system() -> None:
+    """As after loading: copies were freed, and something behind them stays."""
+    blocks = [bytearray(60_000) for _ in range(3000)]
+    last = blocks.pop()
+    held = resident_bytes()
+    blocks.clear()
+    give_back()
+    assert held - resident_bytes() > 100e6
+    assert not any(last)

@@ -10,7 +10,6 @@ import threading
 import tracemalloc
 import weakref
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,6 +21,7 @@ from models.portrait.face import Face, Picture
 from models.renderer import Home, Prepared, Span
 from tests.models.renderers.kinds import AnyRenderer, Make, kinds
 from tests.models.renderers.scenes import frames_of, lively
+from tests.resident import resident_bytes
 
 Portrait = tuple[Picture, Face]
 
@@ -224,11 +224,6 @@ def test_a_long_span_takes_no_more_memory_of_the_system(
         held.append(resident_bytes())
     least = min(int(step) for step in np.diff(held))
     assert least < each * 256 * 256 * 3 / 3  # were a third of the frames kept
-
-
-def resident_bytes() -> int:
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def test_head_and_eyes_move_under_any_mouth(renderer: AnyRenderer, prepared: Prepared) -> None:
