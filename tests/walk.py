@@ -180,6 +180,8 @@ def main() -> None:
     for program in ("git", "make", "curl", "jq"):
         if shutil.which(program) is None:
             sys.exit(f"the walk needs {program}")
+    # a shell's background jobs ignore Ctrl-C, and so would all that is started here
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="avatar-walk-") as name:
         folder = (kept or Path(name) / "clone").absolute()
         subprocess.run(["git", "clone", "--quiet", str(ROOT), str(folder)], check=True)
