@@ -154,6 +154,7 @@ def _driver(settings: AutoscalerSettings, queue: PrefectQueue) -> Iterator[Drive
     if settings.group is None:
         with WorkerProcesses(
             settings.worker_command(),
+            environment={"PREFECT_API_URL": settings.prefect_url},
             drain_s=settings.drain_s,
             log=settings.log,
             folder=settings.memory,

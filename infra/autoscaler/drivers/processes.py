@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -23,22 +23,24 @@ class _Draining:
 class WorkerProcesses:
     """Starts `command` once per worker; SIGTERM drains one, SIGKILL ends what drains too long.
 
-    A worker must finish its run and exit on SIGTERM. Each leads a process group of its own, so a
-    Ctrl-C meets us alone, and the kill takes the worker's children with it. A run that outlives
-    its worker may end within the same bound. Leaving the block drains all of them. What a killed
-    predecessor left running is taken over, where both are given the same `folder`.
+    `environment` goes over ours. A worker must finish its run and exit on SIGTERM. Each leads a
+    process group of its own, so a Ctrl-C meets us alone, and the kill takes the worker's children
+    with it. A run that outlives its worker may end within the same bound. Leaving the block drains
+    all of them. What a killed predecessor left running is taken over, where both are given the same
+    `folder`.
     """
 
     def __init__(
         self,
         command: Sequence[str],
         *,
+        environment: Mapping[str, str] | None = None,
         drain_s: float = 600.0,
         log: Path | None = None,
         folder: Path | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._command = list(command)
+        self._command, self._environment = list(command), dict(environment or {})
         self._drain_s = drain_s
         self._log_file = log
         self._clock = clock
@@ -93,7 +95,7 @@ class WorkerProcesses:
             self._records.close()
 
     def _start(self) -> None:
-        worker = WorkerProcess.start(self._command, self._log_file)
+        worker = WorkerProcess.start(self._command, self._log_file, self._environment)
         self._working.append(worker)
         if self._records:
             self._records.keep(worker)

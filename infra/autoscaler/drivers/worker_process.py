@@ -3,7 +3,7 @@
 import os
 import signal
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -26,22 +26,27 @@ class WorkerProcess:
         self._process = process  # None where another process started it
 
     @classmethod
-    def start(cls, command: Sequence[str], log: Path | None) -> "WorkerProcess":
+    def start(
+        cls, command: Sequence[str], log: Path | None, environment: Mapping[str, str]
+    ) -> "WorkerProcess":
         """Raises SetupError."""
         try:
             if log is None:
-                return cls._start(command, None)
+                return cls._start(command, None, environment)
             with log.open("ab") as output:
-                return cls._start(command, output)
+                return cls._start(command, output, environment)
         except OSError as error:
             raise SetupError(
                 f"worker {' '.join(command)!r} does not start ({error}): correct the command"
             ) from error
 
     @classmethod
-    def _start(cls, command: Sequence[str], output: BinaryIO | None) -> "WorkerProcess":
+    def _start(
+        cls, command: Sequence[str], output: BinaryIO | None, environment: Mapping[str, str]
+    ) -> "WorkerProcess":
         process = subprocess.Popen(
             command,
+            env={**os.environ, **environment},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -119,6 +120,25 @@ def test_a_pool_that_is_not_there_stops_it_at_once(client: httpx.Client) -> None
     settings = AutoscalerSettings(prefect_url=str(client.base_url), pool="gpus")
     with pytest.raises(InvalidRequest, match="no work pool 'gpus'"):
         serve(settings, threading.Event())
+
+
+def test_workers_are_told_where_prefect_is(
+    client: httpx.Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without it they would start a server of their own, and wait there for ever."""
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    told = tmp_path / "told"
+    code = f"import os; open({str(told)!r}, 'w').write(os.environ['PREFECT_API_URL'])"
+    url, stop = str(client.base_url), threading.Event()
+    command = shlex.join([sys.executable, "-c", code])
+    settings = AutoscalerSettings(prefect_url=url, command=command, port=0, folder=tmp_path)
+    scaler = threading.Thread(target=serve, args=(settings, stop))
+    scaler.start()
+    try:
+        until(lambda: told.exists() and told.read_text() == url)
+    finally:
+        stop.set()
+        scaler.join()
 
 
 def test_settings_make_the_rule() -> None:
