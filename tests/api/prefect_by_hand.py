@@ -49,7 +49,12 @@ class PrefectByHand:
         return list(self._made("/flow_runs/filter", filters))
 
     def preflights(self) -> list[dict[str, Any]]:
-        filters = {"flows": {"name": {"any_": ["preflight"]}}, "sort": "START_TIME_DESC"}
+        """Those that were ordered: other tests run the flow itself, on the same server."""
+        filters = {
+            "flows": {"name": {"any_": ["preflight"]}},
+            "work_pools": {"name": {"any_": [POOL]}},
+            "sort": "START_TIME_DESC",
+        }
         return list(self._made("/flow_runs/filter", filters))
 
     def move(self, run: str, state: str, **more: object) -> None:
