@@ -48,15 +48,6 @@ class PrefectByHand:
         filters = {"flow_runs": {"tags": {"all_": [f"video:{video}"]}}}
         return list(self._made("/flow_runs/filter", filters))
 
-    def preflights(self) -> list[dict[str, Any]]:
-        """Those that were ordered: other tests run the flow itself, on the same server."""
-        filters = {
-            "flows": {"name": {"any_": ["preflight"]}},
-            "work_pools": {"name": {"any_": [POOL]}},
-            "sort": "START_TIME_DESC",
-        }
-        return list(self._made("/flow_runs/filter", filters))
-
     def move(self, run: str, state: str, **more: object) -> None:
         body = {"state": {"type": state, "name": state.title(), **more}, "force": True}
         self._made(f"/flow_runs/{run}/set_state", body)

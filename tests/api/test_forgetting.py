@@ -100,6 +100,14 @@ def done(here: Here, video: str, run: str, *files: str) -> None:
     finish(here.api, video)
 
 
+def ordered(here: Here, preflight: str) -> dict[str, Any]:
+    """What its flow was asked."""
+    with sqlite3.connect(here.folder / "g.db") as connection:
+        query = 'SELECT "order" FROM preflights WHERE id = ?'
+        (order,) = connection.execute(query, (preflight,)).fetchone()
+    return dict(json.loads(order))
+
+
 def forgotten(here: Here) -> None:
     def none_left() -> bool:
         with sqlite3.connect(here.folder / "g.db") as connection:
@@ -157,7 +165,7 @@ def test_a_deleted_upload_takes_its_copies_and_what_was_seen_in_it(here: Here) -
     video, run = asked(here, client, upload)
     done(here, video, run, SHARED)
     answer = client.post("/v1/preflight", json={"portrait": {"upload": upload}})
-    order = here.prefect.preflights()[0]["parameters"]["request"]
+    order = ordered(here, answer.json()["id"])
     report = PreflightReport(portrait=PortraitReport(width=9, height=9, faces=(face(),), chosen=0))
     here.prefect.report(order["key_prefix"], report)
     assert list(here.store.glob("uploads/*"))
